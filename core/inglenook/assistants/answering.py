@@ -1,0 +1,244 @@
+"""How a question becomes an answer: filters, retrieval, prompt, stream, citations.
+
+Every step is visible as an event; the last one is the answer or the failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.citations import Citer
+from inglenook.assistants.prompt import Prompt, PromptBuilder
+from inglenook.assistants.relevance import abstention, bears_on, is_small_talk
+from inglenook.errors import InglenookError, UserError
+from inglenook.knowledge.lexical import Analyser
+from inglenook.security.pipeline import Filters
+from inglenook.security.stream import Blocked, Emission, FinishReason
+from inglenook.types import (
+    Answer,
+    Answered,
+    AskEvent,
+    CancelToken,
+    Done,
+    Failed,
+    Finding,
+    Message,
+    Notice,
+    Passage,
+    PromptProgress,
+    Retrieved,
+    StopReason,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
+
+__all__ = ["Answering", "failure"]
+
+Retrieve = Callable[[str], tuple[Passage, ...]]
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is gathered while an answer comes into being."""
+
+    text: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    stop_reason: StopReason = "stop"
+    failed: Failed | None = None
+
+    def note(self, event: object) -> None:
+        if isinstance(event, TextDelta):
+            self.text.append(event.text)
+        elif isinstance(event, Finding):
+            self.findings.append(event)
+        elif isinstance(event, Notice):
+            self.notices.append(event)
+        elif isinstance(event, Usage):
+            self.usage = event
+        elif isinstance(event, Failed):
+            self.failed = event
+
+
+class Answering:
+    """Answers questions for one assistant.
+
+    Args:
+        model: Opened when it is first needed.
+        retrieve: Finds passages; None for an assistant without knowledge.
+        filters: The assistant's security filters.
+        system: The system prompt, or "".
+        opening: Messages of the profile that come before every conversation.
+        notices: Makes notices that every answer should carry (such as changed sources).
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        retrieve: Retrieve | None,
+        filters: Filters,
+        system: str,
+        opening: Sequence[Message],
+        notices: Callable[[], Sequence[Notice]],
+    ) -> None:
+        self._model = model
+        self._retrieve = retrieve
+        self._filters = filters
+        self._system = system
+        self._opening = tuple(opening)
+        self._notices = notices
+
+    def events(
+        self, question: str, history: Sequence[Message], cancel: CancelToken, session: str
+    ) -> Iterator[AskEvent]:
+        """Stream the answer. Ends in exactly one `Answered` or `Failed`; raises nothing of ours."""
+        record = _Record()
+        try:
+            for event in self._run(question, history, cancel, session, record):
+                record.note(event)
+                yield event
+                if isinstance(event, Failed):
+                    return
+        except InglenookError as error:
+            yield failure(error)
+
+    def _run(
+        self,
+        question: str,
+        history: Sequence[Message],
+        cancel: CancelToken,
+        session: str,
+        record: _Record,
+    ) -> Iterator[AskEvent]:
+        if not question.strip():
+            raise UserError("The question is empty.", hint="Ask something.")
+        judgement = self._filters.check_input(question)
+        yield from (*judgement.findings, *judgement.notices, *self._notices())
+        if judgement.withheld:
+            text = f"This question was stopped by a filter: {judgement.reason}."
+            yield from self._without_model(text, (), record, "content_filter")
+            return
+        question = judgement.text
+        found = self._found(question, history)
+        yield Retrieved(found)
+        small_talk = is_small_talk(question)
+        if self._retrieve is not None and not small_talk and not bears_on(found):
+            yield from self._without_model(abstention(question), found, record, "stop")
+            return
+        passages: list[Passage] = []
+        if not small_talk:
+            yield from self._checked_context(found, passages)
+        prompt = self._prompt(question, history, passages)
+        yield from prompt.notices
+        yield from self._generate(prompt, cancel, session, record)
+        if record.failed is None:
+            yield Answered(self._finished(question, found if passages else (), record))
+
+    def _found(self, question: str, history: Sequence[Message]) -> tuple[Passage, ...]:
+        if self._retrieve is None or is_small_talk(question):
+            return ()
+        earlier = [message.text for message in history if message.role == "user"]
+        if earlier and len(Analyser().query_groups(question)) <= 2:
+            # A short follow-up says little by itself: its turn before gives the subject.
+            return self._retrieve(f"{earlier[-1]}\n{question}")
+        return self._retrieve(question)
+
+    def _checked_context(
+        self, found: Sequence[Passage], passages: list[Passage]
+    ) -> Iterator[Finding | Notice]:
+        """Put into `passages` what the model may see of what was found."""
+        for passage in found:
+            judgement = self._filters.check_context(passage.text, passage.source)
+            yield from (*judgement.findings, *judgement.notices)
+            if not judgement.withheld:
+                passages.append(replace(passage, text=judgement.text))
+
+    def _prompt(
+        self, question: str, history: Sequence[Message], passages: Sequence[Passage]
+    ) -> Prompt:
+        info = self._model.open()
+        builder = PromptBuilder(
+            self._model.tokenize,
+            info.context_length,
+            self._model.answer_tokens,
+            renders_chat=info.renders_chat,
+        )
+        return builder.build(self._system, (*self._opening, *history), question, passages)
+
+    def _generate(
+        self, prompt: Prompt, cancel: CancelToken, session: str, record: _Record
+    ) -> Iterator[AskEvent]:
+        driver = self._filters.stream()
+        ended: FinishReason = "end"
+        stream = self._model.generate(prompt.messages, prompt.tokens, prompt.room, cancel, session)
+        with closing(stream) as events:  # type: ignore[type-var]
+            for event in events:
+                if isinstance(event, TextDelta):
+                    yield from _shown(driver.feed(event.text))
+                    if driver.blocked is not None:
+                        break
+                elif isinstance(event, Done):
+                    record.stop_reason = event.stop_reason
+                    ended = "cancelled" if event.stop_reason == "cancelled" else "end"
+                elif isinstance(event, Failed):
+                    yield from _shown(driver.finish("error"))
+                    yield event
+                    return
+                elif isinstance(event, (ThinkingDelta, PromptProgress, Usage, Notice)):
+                    yield event
+        yield from _shown(driver.finish(ended))
+        if driver.blocked is not None:
+            record.stop_reason = "content_filter"
+            yield Notice("answer-stopped", f"A filter stopped the answer: {driver.blocked.reason}.")
+
+    def _finished(self, question: str, found: Sequence[Passage], record: _Record) -> Answer:
+        text = "".join(record.text)
+        return Answer(
+            text=text,
+            abstained=False,
+            stop_reason=record.stop_reason,
+            sentences=Citer(question, found).cite(text),
+            passages=tuple(found),
+            findings=tuple(record.findings),
+            usage=record.usage,
+            notices=tuple(record.notices),
+        )
+
+    def _without_model(
+        self, text: str, found: tuple[Passage, ...], record: _Record, reason: StopReason
+    ) -> Iterator[AskEvent]:
+        """An answer that the engine gives itself, without asking the model."""
+        yield TextDelta(text)
+        sentences = Citer("", ()).cite(text)
+        yield Answered(
+            Answer(
+                text=text,
+                abstained=True,
+                stop_reason=reason,
+                sentences=sentences,
+                passages=found,
+                findings=tuple(record.findings),
+                usage=record.usage,
+                notices=tuple(record.notices),
+            )
+        )
+
+
+def failure(error: InglenookError) -> Failed:
+    """An error as the last event of a stream."""
+    details = {"exit_code": error.exit_code}
+    for name in ("needed", "available"):
+        if isinstance(value := getattr(error, name, None), int):
+            details[name] = value
+    return Failed(type(error).__name__, error.message, error.hint, details)
+
+
+def _shown(emissions: Sequence[Emission]) -> Iterator[TextDelta | Finding | Notice]:
+    for emission in emissions:
+        if not isinstance(emission, Blocked):
+            yield emission

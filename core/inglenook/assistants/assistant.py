@@ -1,0 +1,257 @@
+"""An assistant: a profile made runnable. This is what the faces and the Python API talk to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inglenook import errors
+from inglenook.assistants.answering import Answering
+from inglenook.errors import InglenookError, UserError
+from inglenook.types import (
+    Answer,
+    Answered,
+    AskEvent,
+    CancelToken,
+    Failed,
+    IngestEvent,
+    IngestReport,
+    Message,
+    Notice,
+    Passage,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from inglenook.assistants.chat_model import ChatModel
+    from inglenook.knowledge.knowledge_base import KnowledgeBase
+    from inglenook.profiles.files import FileSet
+    from inglenook.profiles.profile import Profile
+    from inglenook.security.pipeline import Filters
+
+__all__ = ["Assistant"]
+
+
+class Assistant:
+    """Answers questions from its own documents. Close it, or use it in a `with` block.
+
+    Made by `Assistant.from_file` or `Installation.assistant`; the arguments below are the parts
+    that they put together.
+
+    Args:
+        name: What it is called.
+        profile: Its profile, with everything inherited.
+        path: Its Assistantfile; None for a bare model.
+        model: Its model, not open.
+        filters: Its security filters.
+        knowledge: Its knowledge base; None if it has no documents.
+        find_files: Resolves its FILE lines.
+        on_close: Called last when it is closed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        profile: Profile,
+        path: Path | None,
+        *,
+        make_model: Callable[[], ChatModel],
+        filters: Filters,
+        knowledge: KnowledgeBase | None,
+        find_files: Callable[[], FileSet],
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.profile = profile
+        self.path = path
+        self.knowledge = knowledge
+        self._make_model = make_model
+        self._filters = filters
+        self._find_files = find_files
+        self._on_close = on_close
+        self._model_opened = False
+        self._session = uuid.uuid4().hex
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, home: str | Path | None = None) -> Assistant:
+        """The assistant of an Assistantfile (or of the folder that holds one).
+
+        Raises `ProfileError` with every problem of the file, `ModelNotFoundError` with the
+        command that fetches the model, and the other errors of `inglenook.errors`.
+        """
+        from inglenook.assistants.installation import Installation
+
+        installation = Installation.open(home=Path(home) if home is not None else None)
+        try:
+            return installation.assistant_from_file(Path(path), on_close=installation.close)
+        except BaseException:
+            installation.close()
+            raise
+
+    # --- knowledge --------------------------------------------------------------------------
+
+    @property
+    def needs_ingest(self) -> bool:
+        """Whether it has documents and none of them was ever read."""
+        return self.knowledge is not None and not self.knowledge.exists
+
+    def ingest_events(
+        self, cancel: CancelToken | None = None, *, retry_failed: bool = False
+    ) -> Iterator[IngestEvent]:
+        """Read what is new or changed, event by event; ends in an `IngestReport`."""
+        if self.knowledge is None:
+            raise UserError(
+                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
+            )
+        files = self._find_files()
+        yield from self.knowledge.ingest(
+            [(file.name, file.path) for file in files.files],
+            cancel or CancelToken(),
+            retry_failed=retry_failed,
+            notices=files.notices,
+        )
+
+    def ingest(self, *, retry_failed: bool = False) -> IngestReport:
+        """Read what is new or changed."""
+        report: IngestReport | None = None
+        for event in self.ingest_events(retry_failed=retry_failed):
+            if isinstance(event, IngestReport):
+                report = event
+        assert report is not None, "an ingestion ends in a report or an exception"
+        return report
+
+    def search(
+        self, query: str, *, limit: int | None = None, mode: str | None = None
+    ) -> tuple[Passage, ...]:
+        """The best passages for a query, best first, without asking the model."""
+        if self.knowledge is None:
+            raise UserError(
+                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
+            )
+        if not query.strip():
+            raise UserError("The query is empty.", hint="Name what to search for.")
+        options = self.profile.retrieve
+        found = self.knowledge.retrieve(query, limit or options.top_k, mode or options.mode)
+        least = options.min_score
+        return tuple(p for p in found if least is None or p.score >= least)
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def ask_events(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        cancel: CancelToken | None = None,
+    ) -> Iterator[AskEvent]:
+        """Stream an answer; ends in exactly one `Answered` or `Failed`.
+
+        Args:
+            question: What the user asks.
+            history: The earlier turns, oldest first.
+            cancel: Stops the answer; what was said so far is kept.
+        """
+        yield from self._answering.events(
+            question, history, cancel or CancelToken(), self._session
+        )
+
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
+        """An answer, with its sentences tied to passages.
+
+        Documents that were never read are read first. Raises `InglenookError`.
+        """
+        if self.needs_ingest:
+            self.ingest()
+        for event in self.ask_events(question, history):
+            if isinstance(event, Failed):
+                raise _error_of(event)
+            if isinstance(event, Answered):
+                return event.answer
+        raise AssertionError("a stream of an answer ends in Answered or Failed")
+
+    def open(self) -> None:
+        """Load the model now instead of with the first question."""
+        self._model.open()
+
+    @cached_property
+    def _model(self) -> ChatModel:
+        model = self._make_model()
+        self._model_opened = True
+        return model
+
+    @cached_property
+    def _answering(self) -> Answering:
+        knowledge = self.knowledge
+        retrieve = None if knowledge is None else self.search
+        return Answering(
+            self._model,
+            retrieve,
+            self._filters,
+            self.profile.system or "",
+            [Message.of(_role(role), text) for role, text in self.profile.messages],
+            self._standing_notices,
+        )
+
+    def _standing_notices(self) -> Sequence[Notice]:
+        """What is to be said with every answer while it is so."""
+        if self.knowledge is None:
+            return ()
+        if not self.knowledge.matches_recipe:
+            return (
+                Notice(
+                    "knowledge-outdated",
+                    "The documents were read with other settings; "
+                    f"run `nook ingest {self.name}`. Until then words alone are searched.",
+                ),
+            )
+        files = [(file.name, file.path) for file in self._find_files().files]
+        changed = self.knowledge.changed(files)
+        if not changed:
+            return ()
+        some = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
+        return (
+            Notice(
+                "sources-changed",
+                f"{len(changed)} source{'s' if len(changed) > 1 else ''} changed since they were "
+                f"read ({some}); run `nook ingest {self.name}`.",
+            ),
+        )
+
+    # --- life -------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Free the model and close the catalog."""
+        if self._model_opened:
+            self._model.close()
+            self._model_opened = False
+        if self.knowledge is not None:
+            self.knowledge.close()
+        self._on_close()
+
+    def __enter__(self) -> Assistant:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _role(role: str) -> Any:
+    return role
+
+
+def _error_of(event: Failed) -> InglenookError:
+    """The exception that a `Failed` stands for."""
+    kind = getattr(errors, event.error, InglenookError)
+    error: InglenookError = kind(event.message, hint=event.hint)
+    for name in ("needed", "available"):
+        if name in event.details:
+            setattr(error, name, event.details[name])
+    return error

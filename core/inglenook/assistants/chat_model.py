@@ -1,0 +1,129 @@
+"""An assistant's model, open: renders messages, counts their tokens, streams answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from inglenook.assistants.templates import ChatTemplate, defuse, split_defused
+from inglenook.errors import UserError
+from inglenook.protocols import Runtime
+from inglenook.types import (
+    CancelToken,
+    GenerateRequest,
+    Message,
+    RuntimeEvent,
+    RuntimeInfo,
+    TextPart,
+)
+
+__all__ = ["ChatModel"]
+
+_OPENING = frozenset(("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"))
+"""Parameters that say how a model is opened, not how it answers."""
+_ENGINE = frozenset(("seed", "stop", "num_predict"))
+"""Parameters that have a place of their own in a request."""
+
+
+class ChatModel:
+    """A runtime with what the engine adds: templates, parameters, defused control tokens.
+
+    Args:
+        runtime: Not open yet.
+        template: Makes the chat template once the runtime is open.
+        parameters: What profile and model state, by Ollama's names.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        template: Callable[[RuntimeInfo], ChatTemplate],
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self._runtime = runtime
+        self._make_template = template
+        self._parameters = parameters
+        self._info: RuntimeInfo | None = None
+        self._template: ChatTemplate | None = None
+
+    def open(self) -> RuntimeInfo:
+        """Load the model. Raises `UserError` for a parameter that the runtime cannot honour."""
+        if self._info is None:
+            info = self._runtime.open()
+            self._refuse_unknown(info)
+            self._template = None if info.renders_chat else self._make_template(info)
+            self._info = info
+        return self._info
+
+    def _refuse_unknown(self, info: RuntimeInfo) -> None:
+        for name in self._parameters:
+            if name not in _OPENING | _ENGINE and name not in info.parameters:
+                raise UserError(
+                    f"This runtime cannot honour PARAMETER {name}.",
+                    hint=f"Remove the line. It honours: {', '.join(sorted(info.parameters))}.",
+                )
+
+    @property
+    def answer_tokens(self) -> int:
+        """How many tokens an answer may have; 512 are kept free where nothing is stated."""
+        stated = int(self._parameters.get("num_predict", -1))
+        return stated if stated > 0 else 512
+
+    def tokenize(self, messages: Sequence[Message]) -> list[int]:
+        """The ids of the rendered messages; an estimate where the runtime renders itself.
+
+        Texts of control tokens inside the messages stay text: a document cannot forge a turn.
+        """
+        info = self.open()
+        if self._template is None:
+            text = "\n".join(f"{message.role}: {message.text}" for message in messages)
+            return self._runtime.tokenize(text, special=False)
+        rendered = self._template.render(
+            [_defused(message, info.control_tokens) for message in messages]
+        )
+        ids: list[int] = []
+        if info.add_bos and info.bos and not rendered.startswith(info.bos):
+            ids += self._runtime.tokenize(info.bos, special=True)
+        for piece in split_defused(rendered):
+            ids += self._runtime.tokenize(piece, special=True)
+        return ids
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        tokens: Sequence[int] | None,
+        room: int,
+        cancel: CancelToken,
+        session: str,
+    ) -> Iterator[RuntimeEvent]:
+        """Stream an answer of at most `room` tokens."""
+        stated = dict(self._parameters)
+        seed = int(stated.get("seed", -1))
+        predict = int(stated.get("num_predict", -1))
+        most = max(1, room if predict < 0 else min(predict, room))
+        yield from self._runtime.generate(
+            GenerateRequest(
+                tokens=tuple(tokens) if tokens is not None else None,
+                messages=tuple(messages) if tokens is None else None,
+                parameters={
+                    name: value for name, value in stated.items() if name not in _OPENING | _ENGINE
+                },
+                stop=tuple(stated.get("stop", ())),
+                max_tokens=most,
+                seed=seed if seed >= 0 else None,
+                session=session,
+            ),
+            cancel,
+        )
+
+    def close(self) -> None:
+        self._runtime.close()
+        self._info = None
+
+
+def _defused(message: Message, control_tokens: tuple[str, ...]) -> Message:
+    parts = tuple(
+        TextPart(defuse(part.text, control_tokens)) if isinstance(part, TextPart) else part
+        for part in message.parts
+    )
+    return Message(message.role, parts)

@@ -1,0 +1,271 @@
+"""Puts the parts of an assistant together: what its profile names, made by the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.templates import ChatTemplate
+from inglenook.errors import RuntimeFailure, UserError
+from inglenook.knowledge.knowledge_base import KnowledgeBase, Recipe
+from inglenook.knowledge.lexical import ANALYSIS_VERSION
+from inglenook.models.worker import RuntimeWorker
+from inglenook.profiles.profile import PartChoice, Profile
+from inglenook.security.merge import FilterRule
+from inglenook.security.pipeline import DEFAULT_FILTERS, Filters, with_defaults
+from inglenook.types import Action, ModelFiles, RuntimeInfo, RuntimeOptions, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from inglenook.host import Host, Registered
+    from inglenook.knowledge.reading import Reader
+    from inglenook.models.library import Library
+    from inglenook.protocols import Embedder
+    from inglenook.settings import Paths
+
+__all__ = ["make_chat_model", "make_filters", "make_knowledge", "model_files", "pick_runtime"]
+
+DEFAULT_CONTEXT = 4096
+"""Tokens of context where the profile states none and the model was trained for at least these."""
+DEFAULT_EMBEDDER = "minilm"
+DEFAULT_SPLITTER = "sentences"
+DEFAULT_STORE = "chroma"
+_FILTER_KEYS = ("action", "stage", "fail", "types")
+
+
+# --- the model ------------------------------------------------------------------------------------
+
+
+def model_files(reference: str, base: Path | None, library: Library) -> ModelFiles:
+    """The model that a FROM or EMBEDDER names: a path if there is one, else from the library."""
+    from inglenook.models.local import files_from_path
+
+    path = Path(reference).expanduser()
+    if not path.is_absolute() and base is not None:
+        path = base / path
+    looks_like_path = reference.startswith((".", "/", "~")) or reference.endswith(".gguf")
+    if looks_like_path or (base is not None and "/" in reference and path.exists()):
+        return files_from_path(path)
+    return library.get(reference)
+
+
+def pick_runtime(host: Host, choice: PartChoice | None, files: ModelFiles) -> Registered:
+    """The runtime that the profile names, else the preferred one that opens the format."""
+    if choice is not None:
+        entry = host.find("runtime", choice.name)
+        host.options_for("runtime", choice.name, choice.options)
+        if files.format not in entry.factory.capabilities.get("formats", ()):
+            raise UserError(
+                f"The runtime '{choice.name}' cannot open {files.reference} ({files.format}).",
+                hint="Remove the RUNTIME line, or choose a model of another format.",
+            )
+        return entry
+    able = [
+        entry
+        for entry in host.registered("runtime")
+        if files.format in entry.factory.capabilities.get("formats", ())
+    ]
+    if not able:
+        raise RuntimeFailure(
+            f"No runtime is installed that opens {files.reference} (format {files.format}).",
+            hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
+        )
+    able.sort(key=lambda entry: (bool(entry.missing), _preference(entry)))
+    return able[0]
+
+
+def _preference(entry: Registered) -> int:
+    return int(entry.factory.capabilities.get("preference", ("50",))[0])
+
+
+def make_chat_model(
+    profile: Profile, base: Path | None, library: Library, host: Host, paths: Paths
+) -> ChatModel:
+    """The assistant's model, not open. Raises for a model or runtime that is not there."""
+    files = model_files(profile.model, base, library)
+    entry = pick_runtime(host, profile.runtime, files)
+    if entry.missing:
+        host.load_class("runtime", entry.factory.name)
+    parameters = {**dict(files.details.get("parameters", {})), **profile.parameters}
+    log = paths.logs / f"{entry.factory.name}.log"
+    worker = RuntimeWorker(
+        entry.factory.load, files, runtime_options(profile, base, parameters, files), log
+    )
+    return ChatModel(worker, partial(_chat_template, profile, files), parameters)
+
+
+def runtime_options(
+    profile: Profile, base: Path | None, parameters: Mapping[str, Any], files: ModelFiles
+) -> RuntimeOptions:
+    """How to open the model: what the parameters say, else what suits most machines."""
+    trained = int(files.details.get("context_length", 0))
+    stated = int(parameters.get("num_ctx", 0))
+    adapters = ()
+    if profile.adapter:
+        adapter = Path(profile.adapter).expanduser()
+        adapters = (adapter if adapter.is_absolute() or base is None else base / adapter,)
+    return RuntimeOptions(
+        context_length=stated or (min(DEFAULT_CONTEXT, trained) if trained else DEFAULT_CONTEXT),
+        batch=int(parameters.get("num_batch", 0)),
+        gpu_layers=int(parameters.get("num_gpu", -1)),
+        main_gpu=parameters.get("main_gpu"),
+        threads=int(parameters.get("num_thread", 0)),
+        mmap=parameters.get("use_mmap"),
+        devices=profile.devices,
+        adapters=adapters,
+    )
+
+
+def _chat_template(profile: Profile, files: ModelFiles, info: RuntimeInfo) -> ChatTemplate:
+    return ChatTemplate.choose(
+        profile_template=profile.template or "",
+        library_template=str(files.details.get("template", "")),
+        model_template=info.chat_template,
+        bos=info.bos,
+        eos=info.eos,
+    )
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+def make_filters(profile: Profile, host: Host, assistant: str) -> Filters:
+    """The filters that the profile names, and the defaults where it names none."""
+    asked = [_rule(host, choice) for choice in profile.filters]
+    defaults = [
+        FilterRule(name, host.make_filter(name), stages)
+        for name, stages in DEFAULT_FILTERS
+        if name in host.names("filter")
+    ]
+    return Filters(with_defaults(asked, defaults), assistant)
+
+
+def _rule(host: Host, choice: PartChoice) -> FilterRule:
+    entry = host.find("filter", choice.name)
+    known = {option.name for option in entry.factory.options}
+    options = {k: v for k, v in choice.options.items() if k not in _FILTER_KEYS or k in known}
+    stages = choice.options.get("stage")
+    own = entry.factory.capabilities.get("stages", tuple(Stage))
+    return FilterRule(
+        name=choice.name,
+        filter=host.make_filter(choice.name, options),
+        stages=frozenset(_stage(choice, s) for s in (stages.split(",") if stages else own)),
+        action=_action(choice),
+        fail="open" if choice.options.get("fail") == "open" else "closed",
+        types=tuple(t.strip() for t in choice.options.get("types", "").split(",") if t.strip()),
+    )
+
+
+def _stage(choice: PartChoice, text: str) -> Stage:
+    try:
+        return Stage(text.strip())
+    except ValueError as error:
+        raise UserError(
+            f"FILTER {choice.name}: there is no stage '{text}'.",
+            hint=f"Stages are: {', '.join(Stage)}.",
+        ) from error
+
+
+def _action(choice: PartChoice) -> Action | None:
+    text = choice.options.get("action")
+    if text is None:
+        return None
+    try:
+        return Action[text.upper()]
+    except KeyError as error:
+        raise UserError(
+            f"FILTER {choice.name}: there is no action '{text}'.",
+            hint=f"Actions are: {', '.join(a.name.lower() for a in Action)}.",
+        ) from error
+
+
+# --- knowledge ------------------------------------------------------------------------------------
+
+
+def make_knowledge(
+    profile: Profile, base: Path, folder: Path, library: Library, host: Host, paths: Paths,
+    filters: Filters,
+) -> KnowledgeBase:
+    """The knowledge base of a profile with FILE lines; nothing heavy is loaded."""
+    splitter = profile.splitter or PartChoice(DEFAULT_SPLITTER)
+    splitter_options = host.options_for("splitter", splitter.name, splitter.options)
+    embedder, embedder_identity, languages = _embedder(profile, base, library, host, paths)
+    ingest_rules = filters.at(Stage.INGEST)
+    recipe = Recipe(
+        make_reader=partial(_reader, host, splitter, filters),
+        make_embedder=embedder,
+        identity={
+            "analysis": ANALYSIS_VERSION,
+            "embedder": embedder_identity,
+            "splitter": [
+                splitter.name,
+                host.find("splitter", splitter.name).factory.version,
+                splitter_options,
+            ],
+            "filters": [
+                [r.name, host.find("filter", r.name).factory.version, str(r.action), r.types]
+                for r in ingest_rules
+            ],
+        },
+        make_store=_store(profile, host),
+        store_wanted=profile.store is not None,
+        languages=languages,
+    )
+    return KnowledgeBase(folder, paths.embeddings_file, recipe)
+
+
+def _reader(host: Host, splitter: PartChoice, filters: Filters) -> Reader:
+    from inglenook.knowledge.reading import LoaderTable, Reader
+
+    made = host.make_splitter(splitter.name, splitter.options)
+    return Reader(LoaderTable(host), made, filters)
+
+
+def _embedder(
+    profile: Profile, base: Path, library: Library, host: Host, paths: Paths
+) -> tuple[Callable[[], Embedder], Any, tuple[str, ...]]:
+    """What makes the embedder, what identifies it, and the languages that it knows."""
+    if profile.retrieve.mode == "lexical" and profile.embedder is None:
+        from inglenook.knowledge.no_embedder import NoEmbedder
+
+        return NoEmbedder, "none", ()
+    choice = profile.embedder or PartChoice(DEFAULT_EMBEDDER)
+    files = model_files(choice.name, base, library)
+    able = [
+        entry
+        for entry in host.registered("embedder")
+        if files.format in entry.factory.capabilities.get("formats", ())
+    ]
+    if not able:
+        raise UserError(
+            f"No embedder is installed that opens {choice.name} (format {files.format}).",
+            hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
+        )
+    entry = able[0]
+    options = dict(choice.options)
+    if "cache_folder" in {option.name for option in entry.factory.options}:
+        options.setdefault("cache_folder", str(paths.cache / "embedders"))
+    identity = [entry.factory.name, entry.factory.version, files.digest, dict(choice.options)]
+    languages = tuple(files.details.get("languages", ()))
+    return partial(host.make_embedder, entry.factory.name, files, options), identity, languages
+
+
+def _store(profile: Profile, host: Host) -> Any:
+    """What makes the vector store; None where none is installed and none is asked for."""
+    choice = profile.store or PartChoice(DEFAULT_STORE)
+    if profile.store is None:
+        known = [e for e in host.registered("vector_store") if e.factory.name == choice.name]
+        if not known or known[0].missing:
+            return None
+    else:
+        host.load_class("vector_store", choice.name)
+        host.options_for("vector_store", choice.name, choice.options)
+
+    def make(folder: Path, dimension: int) -> Any:
+        return host.make_vector_store(choice.name, folder, dimension, choice.options)
+
+    return make

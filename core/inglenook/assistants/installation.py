@@ -1,0 +1,299 @@
+"""An installation: its folders, plugins, models and assistants. The engine's front door."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inglenook.assistants.registry import AssistantRecord, Registry, find_profile_file
+from inglenook.configuration import change_configuration, load_settings
+from inglenook.errors import (
+    InglenookError,
+    ModelNotFoundError,
+    ProfileError,
+    UnknownNameError,
+    UserError,
+)
+from inglenook.host import Host, suggestion
+from inglenook.privacy import silence_telemetry
+from inglenook.settings import Paths, Settings
+from inglenook.types import CancelToken
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from inglenook.assistants.assistant import Assistant
+    from inglenook.models.library import Library
+    from inglenook.profiles.files import FileSet
+    from inglenook.profiles.profile import Profile
+
+__all__ = ["Installation"]
+
+
+class Installation:
+    """Everything of one user on one machine. Opening it loads nothing heavy.
+
+    Args:
+        settings: Folders and what the user has set.
+        host: The plugins; by default those that are installed.
+    """
+
+    def __init__(self, settings: Settings, host: Host | None = None) -> None:
+        silence_telemetry()
+        self.settings = settings
+        self.host = host or Host(settings.plugins)
+        self._registry = Registry(settings.paths.assistants)
+
+    @classmethod
+    def open(cls, home: Path | None = None, *, plugins_enabled: bool = True) -> Installation:
+        """The installation in `home`, or where the environment and the platform say."""
+        return cls(load_settings(home=home, plugins_enabled=plugins_enabled))
+
+    @property
+    def paths(self) -> Paths:
+        return self.settings.paths
+
+    @cached_property
+    def library(self) -> Library:
+        """The models that are here."""
+        from inglenook.models.library import Library
+
+        theirs = os.environ.get("OLLAMA_MODELS")
+        extra = (Path(theirs),) if theirs else ()
+        return Library(self.paths.models, extra_roots=extra)
+
+    # --- assistants -------------------------------------------------------------------------
+
+    def assistants(self) -> tuple[AssistantRecord, ...]:
+        """Every assistant that can be asked by name, shipped ones too, by name."""
+        return tuple(
+            self._record(name, path, shipped)
+            for name, (path, shipped) in sorted(self._registry.paths().items())
+        )
+
+    def _record(self, name: str, path: Path, shipped: bool) -> AssistantRecord:
+        try:
+            profile = self._load(path, ())
+        except InglenookError as error:
+            return AssistantRecord(name, path, shipped, problem=error.message)
+        return AssistantRecord(name, path, shipped, profile.model, files=len(profile.files))
+
+    def create(self, name: str, profile: Path) -> Assistant:
+        """Register the Assistantfile under a name; its folder stays where it is.
+
+        Raises `ProfileError`, or `UserError` if a model has that name.
+        """
+        path = profile.resolve()
+        assistant = self.assistant_from_file(path, name=name)
+        if self.library.has(name):
+            assistant.close()
+            raise UserError(
+                f"There is a model named '{name}' already.", hint="Choose another name."
+            )
+        self._registry.add(name, assistant.path or path)
+        return assistant
+
+    def forget(self, name: str) -> bool:
+        """Take a name away; whether an assistant had it. Its files and knowledge stay."""
+        if name in self._registry.paths() and self._registry.paths()[name][1]:
+            raise UserError(
+                f"'{name}' comes with the program and cannot be removed.",
+                hint="An assistant of your own may have the same name: nook create.",
+            )
+        return self._registry.remove(name)
+
+    def allow(self, assistant: str, path: Path) -> Path:
+        """Let the FILE lines of an assistant name a file or folder outside its own folder."""
+        profile = self._profile_path(assistant)
+        if profile is None:
+            raise UnknownNameError(
+                f"There is no assistant named '{assistant}'.", hint=self._did_you_mean(assistant)
+            )
+        target = path.expanduser().resolve()
+        if not target.exists():
+            raise UserError(f"There is nothing at {target}.", hint="Check the path.")
+
+        def add(document: Any) -> None:
+            grants = document.setdefault("grants", {})
+            known = grants.setdefault(str(profile), [])
+            if str(target) not in known:
+                known.append(str(target))
+
+        change_configuration(self.paths, add)
+        self.settings = load_settings(home=_home_of(self.paths))
+        return target
+
+    def assistant(self, reference: str) -> Assistant:
+        """The assistant that a name, a path or a bare model reference stands for.
+
+        Raises `UnknownNameError` with a suggestion if it is none of them.
+        """
+        path = self._profile_path(reference)
+        if path is not None:
+            return self.assistant_from_file(path, name=reference)
+        try:
+            return self._bare_model(reference)
+        except ModelNotFoundError as error:
+            if self.library.catalog.names and self._is_known_model(reference):
+                raise
+            raise UnknownNameError(
+                f"There is no assistant and no model named '{reference}'.",
+                hint=self._did_you_mean(reference),
+            ) from error
+
+    def assistant_from_file(
+        self, path: Path, *, name: str = "", on_close: Callable[[], None] = lambda: None
+    ) -> Assistant:
+        """The assistant of an Assistantfile, or of the folder that holds one."""
+        from inglenook.profiles.loading import find_profile
+
+        file = find_profile(path).resolve()
+        profile = self._load(file, ())
+        shown = name if name and not name.startswith((".", "/", "~")) else file.parent.name
+        return self._assistant(shown, profile, file, on_close)
+
+    def _bare_model(self, reference: str) -> Assistant:
+        from inglenook.profiles.profile import Profile
+
+        record = self.library.show(reference)
+        profile = Profile(
+            models=(reference,), system=record.system or None, messages=record.messages
+        )
+        return self._assistant(record.name, profile, None, lambda: None)
+
+    def _assistant(
+        self, name: str, profile: Profile, path: Path | None, on_close: Callable[[], None]
+    ) -> Assistant:
+        from inglenook.assistants import composition
+        from inglenook.assistants.assistant import Assistant
+
+        filters = composition.make_filters(profile, self.host, name)
+        base = path.parent if path is not None else None
+        knowledge = None
+        if profile.files and path is not None and base is not None:
+            folder = self.paths.knowledge / _folder_name(path)
+            knowledge = composition.make_knowledge(
+                profile, base, folder, self.library, self.host, self.paths, filters
+            )
+        return Assistant(
+            name,
+            profile,
+            path,
+            make_model=partial(
+                composition.make_chat_model, profile, base, self.library, self.host, self.paths
+            ),
+            filters=filters,
+            knowledge=knowledge,
+            find_files=partial(self._find_files, profile, path, name),
+            on_close=on_close,
+        )
+
+    # --- profiles and files -----------------------------------------------------------------
+
+    def _profile_path(self, reference: str) -> Path | None:
+        file = find_profile_file(reference)
+        if file is not None:
+            return file
+        known = self._registry.paths().get(reference.removesuffix(":latest").lower())
+        return known[0].resolve() if known else None
+
+    def _load(self, path: Path, seen: tuple[Path, ...]) -> Profile:
+        """The profile with what it inherits from the assistant that its FROM names."""
+        from inglenook.profiles.loading import load_profile
+
+        if path in seen:
+            raise ProfileError(
+                f"{path}: FROM leads back to the same assistant.", hint="Name a model in FROM."
+            )
+        profile = load_profile(path, self._names())
+        parent = self._registry.paths().get(profile.model.removesuffix(":latest"))
+        if parent is None or parent[0].resolve() == path:
+            return profile
+        parent_path = parent[0].resolve()
+        return profile.inherit(self._load(parent_path, (*seen, path)), parent_path.parent)
+
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        """The names that a profile may use, by kind; embedders are named by their models."""
+        kinds = ("runtime", "splitter", "filter")
+        names = {kind: self.host.names(kind) for kind in kinds}
+        return {**names, "store": self.host.names("vector_store")}
+
+    def _find_files(self, profile: Profile, path: Path | None, name: str) -> FileSet:
+        from inglenook.knowledge.reading import LoaderTable
+        from inglenook.profiles.files import resolve_files
+        from inglenook.profiles.loading import profile_error
+
+        assert path is not None, "only a profile with a file has FILE lines"
+        files = resolve_files(
+            profile,
+            path.parent,
+            self._grants(path, name),
+            LoaderTable(self.host).accepts,
+            assistant=name,
+        )
+        if any(problem.severity == "error" for problem in files.problems):
+            raise profile_error(path, files.problems)
+        return files
+
+    def _grants(self, path: Path, name: str) -> list[Path]:
+        from inglenook.assistants.shipped import shipped_root
+
+        grants = self.settings.grants
+        given = [Path(p) for key in (str(path), name) for p in grants.get(key, ())]
+        root = shipped_root()
+        if path.is_relative_to(root / "assistants"):
+            # What comes with the program may know the program's own manual.
+            given += [root / "docs", root / "README.md"]
+        return given
+
+    def _is_known_model(self, reference: str) -> bool:
+        from inglenook.models.reference import parse_reference
+
+        return self.library.catalog.find(parse_reference(reference)) is not None
+
+    def _did_you_mean(self, name: str) -> str:
+        known = (*self._registry.paths(), *(record.name for record in self.library.list()))
+        return f"{suggestion(name, known)} Run `nook list` to see all.".strip()
+
+    # --- models and health ------------------------------------------------------------------
+
+    def pull(
+        self, reference: str, cancel: CancelToken, source: str | None = None
+    ) -> Iterator[Any]:
+        """Fetch a model into the library, event by event (see `models.pull`)."""
+        from inglenook.models.pull import pull
+
+        yield from pull(reference, self.library, self.host, self.settings, cancel, source=source)
+
+    def doctor(self) -> tuple[Any, ...]:
+        """What is installed, what can run, what is missing (see `assistants.doctor`)."""
+        from inglenook.assistants.doctor import examine
+
+        return examine(self)
+
+    def close(self) -> None:
+        """Nothing is held open between assistants."""
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _folder_name(profile: Path) -> str:
+    digest = hashlib.sha256(str(profile).encode()).hexdigest()[:12]
+    return f"{profile.parent.name or 'root'}-{digest}"
+
+
+def _home_of(paths: Paths) -> Path | None:
+    return paths.config.parent if paths.config.parent == paths.data.parent else None

@@ -1,0 +1,107 @@
+"""The assistants of an installation: registered by reference to their folder, or shipped."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from inglenook.assistants.shipped import shipped_profiles
+from inglenook.errors import StoreError, UserError
+
+__all__ = ["AssistantRecord", "Registry", "find_profile_file"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantRecord:
+    """An assistant that can be asked by name.
+
+    Args:
+        name: The name.
+        path: Its Assistantfile.
+        shipped: Whether it comes with the program.
+        model: What its FROM says; "" if the file cannot be read.
+        problem: Why it cannot be used, or "".
+        files: How many FILE lines it has.
+    """
+
+    name: str
+    path: Path
+    shipped: bool
+    model: str = ""
+    problem: str = ""
+    files: int = 0
+
+
+class Registry:
+    """Names of assistants, one small file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def paths(self) -> dict[str, tuple[Path, bool]]:
+        """Name -> (Assistantfile, whether it is shipped); a registered name hides a shipped one."""
+        found = {name: (path, True) for name, path in shipped_profiles().items()}
+        for file in sorted(self._folder.glob("*.json")):
+            found[file.stem] = (self._read(file), False)
+        return found
+
+    def add(self, name: str, profile: Path) -> None:
+        """Register an assistant by reference to its file. The same name again replaces."""
+        if not _NAME.fullmatch(name):
+            raise UserError(
+                f"'{name}' cannot be the name of an assistant.",
+                hint="Use lower-case letters, digits, `.`, `_` and `-`; begin with a letter or "
+                "digit.",
+            )
+        record = {"version": 1, "path": str(profile)}
+        target = self._folder / f"{name}.json"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_suffix(".new")
+            temporary.write_text(json.dumps(record) + "\n", "utf-8")
+            temporary.replace(target)
+        except OSError as error:
+            raise StoreError(
+                f"{target} cannot be written: {error.strerror}.",
+                hint="Check permissions and free space, or set INGLENOOK_HOME.",
+            ) from error
+
+    def remove(self, name: str) -> bool:
+        """Forget a registered name; whether there was one. The assistant's own files stay."""
+        try:
+            (self._folder / f"{name}.json").unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StoreError(f"'{name}' could not be removed: {error.strerror}.") from error
+        return True
+
+    @staticmethod
+    def _read(file: Path) -> Path:
+        try:
+            return Path(json.loads(file.read_text("utf-8"))["path"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{file} is damaged: {error}.", hint="Remove it and run `nook create` again."
+            ) from error
+
+
+def find_profile_file(text: str) -> Path | None:
+    """The Assistantfile that a path names, itself or in that folder; None if it is no path."""
+    path = Path(text).expanduser()
+    looks_like_path = text.startswith((".", "~", "/", "\\")) or "\\" in text
+    if path.is_file() and (looks_like_path or path.name in ("Assistantfile", "Modelfile")):
+        return path.resolve()
+    if path.is_dir() and (looks_like_path or "/" in text):
+        for name in ("Assistantfile", "Modelfile"):
+            if (path / name).is_file():
+                return (path / name).resolve()
+    if looks_like_path:
+        raise UserError(
+            f"There is no Assistantfile at {text}.", hint="Name the file itself or its folder."
+        )
+    return None

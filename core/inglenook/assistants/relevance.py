@@ -1,0 +1,52 @@
+"""Decides whether anything that was retrieved bears on the question at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from inglenook.knowledge.lexical import Analyser
+from inglenook.types import Passage
+
+__all__ = ["abstention", "bears_on", "is_small_talk"]
+
+COSINE_ENOUGH = 0.45
+"""From here on the vector side alone carries a question."""
+COVERAGE_ENOUGH = 0.75
+"""The weighted share of a question's words that alone carries it."""
+BOTH_COSINE = 0.25
+BOTH_COVERAGE = 0.4
+_SMALL_TALK = re.compile(
+    r"^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon|day)|thanks|thank you|bye|goodbye|"
+    r"how are you|who are you|what can you do|שלום|היי|תודה|בוקר טוב|ערב טוב|مرحبا|شكرا)\W*"
+    r"(?:there|everyone|very much|רבה)?\W*$",
+    re.IGNORECASE,
+)
+
+
+def is_small_talk(question: str) -> bool:
+    """A greeting or thanks: no document is needed to answer it."""
+    return bool(_SMALL_TALK.match(question)) or not Analyser().query_groups(question)
+
+
+def bears_on(passages: Sequence[Passage]) -> bool:
+    """Whether the best passages have anything to do with the question."""
+    return any(_relevant(passage) for passage in passages)
+
+
+def _relevant(passage: Passage) -> bool:
+    cosine = passage.vector
+    if cosine is None:
+        return passage.coverage >= 0.5
+    if cosine >= COSINE_ENOUGH or passage.coverage >= COVERAGE_ENOUGH:
+        return True
+    return cosine >= BOTH_COSINE and passage.coverage >= BOTH_COVERAGE
+
+
+def abstention(question: str) -> str:
+    """What is said instead of an answer, in the language of the question."""
+    if re.search(r"[\u05d0-\u05ea]", question):
+        return "לא מצאתי במסמכים תשובה לשאלה הזו."
+    if re.search(r"[\u0621-\u064a]", question):
+        return "لم أجد في المستندات إجابة عن هذا السؤال."
+    return "I found nothing about this in the documents."

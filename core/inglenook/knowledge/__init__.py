@@ -1,0 +1,1 @@
+"""What an assistant's sources become: discover, plan, load, filter, split, embed, write, record."""

@@ -1,0 +1,292 @@
+"""The knowledge base of one assistant: its catalog, its vector side, and the way in and out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inglenook.errors import StoreError, UserError
+from inglenook.knowledge.catalog import Catalog, SourceRow
+from inglenook.protocols import Embedder, VectorStore
+from inglenook.types import CancelToken, IngestEvent, IngestReport, Notice, Passage
+
+__all__ = ["KnowledgeBase", "Recipe"]
+
+EXACT_SCAN_LIMIT = 50_000
+"""Up to this many chunks the exact scan is as fast as a vector store and needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the chunks of a knowledge base are made and found; nothing here is loaded yet.
+
+    Args:
+        make_reader: Makes what loads, filters and splits.
+        make_embedder: Makes the embedder, not open.
+        identity: Names everything that changes chunks or vectors, loaders apart.
+        make_store: Makes the vector store in a folder for a dimension; None means exact scan.
+        store_wanted: The profile names the store, so ingestion keeps it in step at any size.
+        languages: What the embedder was trained for; empty means any.
+    """
+
+    make_reader: Callable[[], Any]
+    make_embedder: Callable[[], Embedder]
+    identity: Mapping[str, Any]
+    make_store: Callable[[Path, int], VectorStore] | None = None
+    store_wanted: bool = False
+    languages: tuple[str, ...] = ()
+    exact_scan_limit: int = field(default=EXACT_SCAN_LIMIT)
+
+
+class KnowledgeBase:
+    """Everything that an assistant knows, on disk in one folder.
+
+    The folder holds `catalog-N.sqlite`, of which the file `current` names the one in use. When
+    the recipe changes, the next catalog is built beside and swapped in when it is whole.
+    """
+
+    def __init__(self, folder: Path, embeddings_file: Path, recipe: Recipe) -> None:
+        self.folder = folder
+        self._embeddings_file = embeddings_file
+        self._recipe = recipe
+        self._catalog: Catalog | None = None
+        self._embedder: Embedder | None = None
+        self._retriever: Any = None
+        self._projection: Any = None
+        self._lock = threading.RLock()
+
+    # --- state ------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever ingested."""
+        return self._current_file() is not None
+
+    @property
+    def matches_recipe(self) -> bool:
+        """Whether the catalog was made with today's embedder, splitter and filters."""
+        with self._lock:
+            return self.exists and self._open_catalog().identity == self._identity
+
+    def sources(self) -> tuple[SourceRow, ...]:
+        with self._lock:
+            return self._open_catalog().sources() if self.exists else ()
+
+    def count_chunks(self) -> int:
+        with self._lock:
+            return self._open_catalog().count_chunks() if self.exists else 0
+
+    def changed(self, files: Sequence[tuple[str, Path]]) -> tuple[str, ...]:
+        """The names of sources that changed since they were read; looks at sizes and times."""
+        from inglenook.knowledge.plan import changed_since
+
+        return changed_since(files, self.sources())
+
+    # --- in ---------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        files: Sequence[tuple[str, Path]],
+        cancel: CancelToken,
+        *,
+        retry_failed: bool = False,
+        notices: Sequence[Notice] = (),
+    ) -> Iterator[IngestEvent]:
+        """Bring the knowledge base up to date with these (name, path) files.
+
+        Raises `StoreError` if the disk refuses or another process is at it.
+        """
+        from inglenook.knowledge.embedding_cache import EmbeddingCache
+        from inglenook.knowledge.ingest import Ingestion
+
+        with self._writing():
+            embedder = self._open_embedder()
+            target, is_new = self._catalog_for_writing()
+            cache = EmbeddingCache(self._embeddings_file)
+            catalog = self._open_for_writing(target)
+            try:
+                ingestion = Ingestion(catalog, self._recipe.make_reader(), embedder, cache)
+                for event in ingestion.run(
+                    files, cancel, retry_failed=retry_failed, notices=notices
+                ):
+                    if isinstance(event, IngestReport):
+                        self._finish(target, event, is_new=is_new)
+                    yield event
+            finally:
+                cache.close()
+                catalog.close()
+
+    def _open_for_writing(self, target: Path) -> Catalog:
+        """The catalog, marked with today's recipe; a leftover of another recipe is dropped."""
+        catalog = Catalog(target)
+        if catalog.identity not in ("", self._identity):
+            catalog.close()
+            _delete_catalog(target)
+            catalog = Catalog(target)
+        if not catalog.identity:
+            catalog.set_identity(self._identity)
+        return catalog
+
+    def _finish(self, target: Path, report: IngestReport, *, is_new: bool) -> None:
+        # A rebuilt catalog takes over only when it is whole; the first one at once.
+        if is_new and (not report.cancelled or not self.exists):
+            self._swap_in(target)
+        if self._recipe.store_wanted and not report.cancelled:
+            with self._lock:
+                self._open_projection(self._open_catalog())
+
+    def _catalog_for_writing(self) -> tuple[Path, bool]:
+        current = self._current_file()
+        if current is not None and self.matches_recipe:
+            return current, False
+        number = int(current.stem.partition("-")[2]) + 1 if current is not None else 1
+        return self.folder / f"catalog-{number}.sqlite", True
+
+    def _swap_in(self, target: Path) -> None:
+        with self._lock:
+            old = self._current_file()
+            self._forget_open()
+            pointer = self.folder / "current.new"
+            pointer.write_text(target.name, "utf-8")
+            pointer.replace(self.folder / "current")
+            if old is not None and old != target:
+                _delete_catalog(old)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Only one process at a time writes to a knowledge base."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / "writer.lock")
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreError(
+                "Another process is reading documents into this assistant.",
+                hint="Wait until it is done, then run this again.",
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be written: {error.strerror}.",
+                hint="Check permissions and free space, or set INGLENOOK_HOME to another folder.",
+            ) from error
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"Writing to {self.folder} failed: {error.strerror}.",
+                hint="Free some space and run it again; nothing is lost.",
+            ) from error
+        finally:
+            lock.release()
+
+    # --- out --------------------------------------------------------------------------------
+
+    def retrieve(self, question: str, limit: int, mode: str) -> tuple[Passage, ...]:
+        """The best passages for a question, best first. `mode`: lexical, vector or hybrid."""
+        with self._lock:
+            if not self.exists:
+                raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
+            trusted = None
+            if mode != "lexical" and self.matches_recipe:
+                trusted = self._trusted(question)
+            elif mode == "vector":
+                raise UserError(
+                    "The documents were read with another embedder or splitter.",
+                    hint="Run `nook ingest` for this assistant, or ask with mode=lexical.",
+                )
+            found = self._open_retriever().retrieve(question, limit, mode, trusted)
+            return tuple(found)
+
+    def _trusted(self, question: str) -> Any:
+        from inglenook.knowledge.retrieve import VectorTrust
+        from inglenook.knowledge.trust import trust_in
+
+        embedder = self._open_embedder()
+        trust = trust_in(question, self._recipe.languages)
+        return VectorTrust(embedder.embed_query(question), trust)
+
+    def _open_retriever(self) -> Any:
+        from inglenook.knowledge.retrieve import Retriever
+        from inglenook.knowledge.scan import ExactScan
+
+        if self._retriever is None:
+            catalog = self._open_catalog()
+            vectors: Any = None
+            if catalog.count_chunks() >= self._recipe.exact_scan_limit:
+                vectors = self._open_projection(catalog)
+            self._retriever = Retriever(catalog, vectors or ExactScan(catalog))
+        return self._retriever
+
+    def _open_projection(self, catalog: Catalog) -> Any:
+        """The vector store in step with the catalog; None if there is none or another owns it."""
+        from inglenook.knowledge.projection import Projection
+
+        if self._projection is None and self._recipe.make_store is not None:
+            dimension = self._open_embedder().dimension
+            store = self._recipe.make_store(self.folder / "store", dimension)
+            try:
+                store.open()
+            except StoreError:
+                # Its owner is another process: the exact scan gives the same passages.
+                return None
+            self._projection = Projection(store, catalog)
+        if self._projection is not None:
+            self._projection.sync()
+        return self._projection
+
+    # --- opening and closing ----------------------------------------------------------------
+
+    @property
+    def _identity(self) -> str:
+        return json.dumps(self._recipe.identity, sort_keys=True)
+
+    def _current_file(self) -> Path | None:
+        try:
+            name = (self.folder / "current").read_text("utf-8").strip()
+        except OSError:
+            return None
+        path = self.folder / name
+        return path if path.is_file() else None
+
+    def _open_catalog(self) -> Catalog:
+        current = self._current_file()
+        if current is None:
+            raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
+        if self._catalog is None or self._catalog.path != current:
+            self._forget_open()
+            self._catalog = Catalog(current)
+        return self._catalog
+
+    def _open_embedder(self) -> Embedder:
+        if self._embedder is None:
+            embedder = self._recipe.make_embedder()
+            embedder.open()
+            self._embedder = embedder
+        return self._embedder
+
+    def _forget_open(self) -> None:
+        if self._projection is not None:
+            self._projection.close()
+        if self._catalog is not None:
+            self._catalog.close()
+        self._catalog = self._retriever = self._projection = None
+
+    def close(self) -> None:
+        with self._lock:
+            self._forget_open()
+            if self._embedder is not None:
+                self._embedder.close()
+                self._embedder = None
+
+
+def _delete_catalog(path: Path) -> None:
+    """Delete the file and what SQLite keeps beside it."""
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink(missing_ok=True)

@@ -1,0 +1,132 @@
+"""Compares the files that a profile names with what the catalog holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inglenook.knowledge.catalog import SourceRow
+
+__all__ = ["Step", "changed_since", "make_plan"]
+
+Task = Literal["add", "update", "keep", "touch", "rename", "remove", "still-failed", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is to be done with one source.
+
+    Args:
+        task: `keep` leaves it, `touch` notes a new time, `still-failed` failed before and has
+            not changed since, `unreadable` could not even be opened (`message` says why).
+        name: What the source is called.
+        path: Where it is.
+        known: Its row in the catalog, if there is one.
+        size, mtime_ns, sha256: Of the file as it is now.
+        reader: The identity of the loader that reads it.
+    """
+
+    task: Task
+    name: str
+    path: Path
+    known: SourceRow | None = None
+    size: int = 0
+    mtime_ns: int = 0
+    sha256: str = ""
+    reader: str = ""
+    message: str = ""
+
+
+def make_plan(
+    files: Iterable[tuple[str, Path]],
+    known: Sequence[SourceRow],
+    reader_of: Callable[[Path], str],
+    *,
+    retry_failed: bool = False,
+) -> tuple[Step, ...]:
+    """One step for each file and for each source that is gone, in the order of the files."""
+    rows = {row.path: row for row in known}
+    listed = list(files)
+    here = {str(path) for _, path in listed}
+    gone = {row.path: row for row in known if row.path not in here}
+    steps: list[Step] = []
+    for name, path in listed:
+        step = _step(name, path, rows.get(str(path)), reader_of(path), retry_failed=retry_failed)
+        if step.task == "add" and step.known is None:
+            step = _renamed(step, gone)
+        steps.append(step)
+    steps += [Step("remove", row.name, Path(row.path), row) for row in gone.values()]
+    return tuple(steps)
+
+
+def changed_since(files: Iterable[tuple[str, Path]], known: Sequence[SourceRow]) -> tuple[str, ...]:
+    """The names of sources that are new, gone, or of another size or time. Reads no file."""
+    rows = {row.path: row for row in known}
+    changed = []
+    for name, path in files:
+        row = rows.pop(str(path), None)
+        try:
+            stat = path.stat()
+        except OSError:
+            changed.append(name)
+            continue
+        if row is None or (
+            (row.size, row.mtime_ns) != (stat.st_size, stat.st_mtime_ns) and not row.failed_sha256
+        ):
+            changed.append(name)
+    return (*changed, *(row.name for row in rows.values()))
+
+
+def _step(name: str, path: Path, row: SourceRow | None, reader: str, *, retry_failed: bool) -> Step:
+    try:
+        stat = path.stat()
+        size, mtime_ns = stat.st_size, stat.st_mtime_ns
+        if (
+            row is not None
+            and row.generation
+            and not row.failed_sha256
+            and (row.size, row.mtime_ns, row.reader) == (size, mtime_ns, reader)
+        ):
+            return Step("keep", name, path, row, size, mtime_ns, row.sha256, reader)
+        sha256 = _sha256(path)
+    except OSError as error:
+        message = f"{name}: cannot be read: {error.strerror}."
+        return Step("unreadable", name, path, row, reader=reader, message=message)
+    task: Task = "add"
+    if row is not None:
+        task = _task_for_known(row, sha256, reader, retry_failed=retry_failed)
+    return Step(task, name, path, row, size, mtime_ns, sha256, reader)
+
+
+def _task_for_known(row: SourceRow, sha256: str, reader: str, *, retry_failed: bool) -> Task:
+    if row.failed_sha256 == f"{sha256}:{reader}" and not retry_failed:
+        return "still-failed"
+    if row.generation and row.sha256 == sha256 and row.reader == reader:
+        return "touch"
+    return "update" if row.generation else "add"
+
+
+def _renamed(step: Step, gone: dict[str, SourceRow]) -> Step:
+    """If the same bytes stood elsewhere and are gone from there, the source was renamed."""
+    for path, row in gone.items():
+        if row.generation and row.sha256 == step.sha256 and row.reader == step.reader:
+            del gone[path]
+            return Step(
+                "rename",
+                step.name,
+                step.path,
+                row,
+                step.size,
+                step.mtime_ns,
+                step.sha256,
+                step.reader,
+            )
+    return step
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

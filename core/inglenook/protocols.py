@@ -1,0 +1,218 @@
+"""The contracts of the parts that plugins bring.
+
+All are synchronous. Life: construct (cheap: no heavy import, no file opened), `open` (heavy),
+use, `close` (safe to call twice). Long work yields events and watches a `CancelToken`. Errors are
+those of `errors`. Each protocol has a conformance kit in `inglenook.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from inglenook.types import (
+    CancelToken,
+    ChunkText,
+    FetchPart,
+    FetchProgress,
+    FilterContext,
+    GenerateRequest,
+    LoadRequest,
+    Notice,
+    Output,
+    RuntimeEvent,
+    RuntimeInfo,
+    Section,
+    Stage,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[numpy.float32]
+
+__all__ = [
+    "Command",
+    "CommandContext",
+    "Embedder",
+    "Filter",
+    "Loader",
+    "ModelSource",
+    "Runtime",
+    "Splitter",
+    "VectorStore",
+]
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """Runs a language model. Constructed as `Class(files: ModelFiles, options: RuntimeOptions)`."""
+
+    def open(self) -> RuntimeInfo:
+        """Load the model. Raises `RuntimeFailure`, `ModelBrokenError`, `MissingDependencyError`."""
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """The model's token ids of `text`, without begin or end tokens of its own.
+
+        With `special`, texts of control tokens become those tokens; without, they stay text.
+        A runtime whose `token_count` is `estimate` returns as many ids as it estimates.
+        """
+
+    def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
+        """Stream one answer.
+
+        Ends in exactly one `Done` or `Failed`, with a `Usage` before `Done`. Raises
+        `ContextOverflowError` before the first event if the prompt does not fit, and `UserError`
+        for a parameter that it cannot honour. A cancel ends it within a second with
+        `Done("cancelled")`. Closing the iterator stops the work too.
+        """
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns text into vectors of length 1. Constructed as `Class(files: ModelFiles, options)`.
+
+    `options` is a mapping of the factory's options.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens of a text, its own begin and end tokens apart."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names everything that changes a vector: weights, tokenizer, prefixes, pooling."""
+
+    def open(self) -> None:
+        """Load the model; the properties hold from here on."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, begin and end tokens apart, without any cut."""
+
+    def embed_documents(self, texts: Sequence[str], cancel: CancelToken) -> Vectors:
+        """Vectors of shape (len(texts), dimension), float32, unit length, in the order given.
+
+        A text of more than `max_tokens` raises `ValueError`: nothing is cut silently.
+        """
+
+    def embed_query(self, text: str) -> Vectors:
+        """The vector of shape (dimension,) of a question; an over-long one is cut at the end."""
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """Reads a file. Constructed as `Class(options)`."""
+
+    def load(self, request: LoadRequest, cancel: CancelToken) -> Iterator[Section | Notice]:
+        """Yield the sections in reading order and a notice for what could not be read.
+
+        Raises `LoadError` with a reason from `LOAD_REASONS`; a file without any text is
+        `no text: needs OCR` if it shows pictures, else `broken` or an empty stream with a notice.
+        """
+
+
+@runtime_checkable
+class Splitter(Protocol):
+    """Cuts a section into chunks. Constructed as `Class(options)`."""
+
+    def split(
+        self, section: Section, max_tokens: int, count: Callable[[Sequence[str]], list[int]]
+    ) -> Iterator[ChunkText]:
+        """Yield chunks in order; each is a slice of the section, of at most `max_tokens`.
+
+        Every character that is not white space is in at least one chunk.
+        """
+
+
+@runtime_checkable
+class VectorStore(Protocol):
+    """Finds nearest vectors. Constructed as `Class(folder: Path, dimension: int, options)`.
+
+    It holds ids and vectors only and may be thrown away: the catalog rebuilds it.
+    """
+
+    def open(self) -> None:
+        """Open or create it. Raises `StoreError` if it is damaged or another process owns it."""
+
+    def upsert(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """Write vectors of shape (len(ids), dimension); the same id again replaces."""
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Forget these ids; unknown ones are ignored."""
+
+    def search(self, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """The `limit` nearest as (id, cosine), best first."""
+
+    def ids(self) -> Iterator[str]:
+        """Every id, in any order."""
+
+    def count(self) -> int:
+        """How many vectors there are."""
+
+    def close(self) -> None:
+        """Leave it whole on disk."""
+
+
+@runtime_checkable
+class Filter(Protocol):
+    """Judges text; pure: no files, no network. Constructed as `Class(options)`."""
+
+    @property
+    def max_match(self) -> int | None:
+        """The longest span that it can find, in characters; None needs the whole text."""
+
+    def check(self, text: str, context: FilterContext) -> Verdict:
+        """The verdict on `text`, with spans in its offsets."""
+
+    def unstable_from(self, text: str) -> int:
+        """The first offset whose verdict a longer text could still change.
+
+        Findings that end before it are final. `len(text)` means that all is settled.
+        """
+
+
+@runtime_checkable
+class ModelSource(Protocol):
+    """Delivers files of models. Constructed as `Class(options)`."""
+
+    def hosts(self, part: FetchPart) -> tuple[str, ...]:
+        """The hosts that `fetch` would speak to; empty for none. Shown before anything happens."""
+
+    def fetch(self, part: FetchPart, target: Path, cancel: CancelToken) -> Iterator[FetchProgress]:
+        """Write the part to `target` (a new file in a folder of its own). Raises `PullError`."""
+
+
+class CommandContext(Protocol):
+    """What the engine offers to a command: no face, no internals."""
+
+    def make_filter(self, name: str, options: Mapping[str, Any]) -> Filter:
+        """A filter by name."""
+
+    def load_text(self, path: Path) -> Iterator[Section | Notice]:
+        """Read a file with the loader for its type."""
+
+
+@runtime_checkable
+class Command(Protocol):
+    """A command for every face. Constructed as `Class()`."""
+
+    def run(
+        self, arguments: Mapping[str, Any], context: CommandContext, cancel: CancelToken
+    ) -> Iterable[Output]:
+        """Do it; the largest `exit_code` of the outputs is the command's."""
+
+
+Stages = frozenset[Stage]

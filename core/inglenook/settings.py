@@ -1,0 +1,85 @@
+"""Where things live and what the user has set. Plain data; `configuration` reads and writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Paths", "PluginSettings", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The three folders of an installation. With `INGLENOOK_HOME` all are inside it."""
+
+    config: Path
+    data: Path
+    cache: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def assistants(self) -> Path:
+        return self.data / "assistants"
+
+    @property
+    def knowledge(self) -> Path:
+        return self.data / "knowledge"
+
+    @property
+    def embeddings_file(self) -> Path:
+        return self.data / "embeddings.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        return self.cache / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSettings:
+    """Which plugins may run.
+
+    Args:
+        enabled: Nothing is on (`--no-plugins`) when False.
+        only: If not None, only these names are on (`INGLENOOK_PLUGINS`).
+        disabled: Names that are off.
+        policy: `open` lets every installed plugin run, `pinned` only those in `pins`.
+        pins: Distribution name -> {"version", "record_sha256"}.
+        strict: A broken plugin raises instead of being listed (`INGLENOOK_STRICT_PLUGINS=1`).
+    """
+
+    enabled: bool = True
+    only: tuple[str, ...] | None = None
+    disabled: tuple[str, ...] = ()
+    policy: str = "open"
+    pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of an installation.
+
+    Args:
+        paths: The folders.
+        plugins: Which plugins may run.
+        grants: Assistant name or profile path -> the folders and files outside the profile's own
+            folder that its FILE lines may name.
+        sources: The order in which model sources are tried (`pip`, `file`, …); empty is the
+            catalog's own order.
+        extra: The other tables of the file, for the parts that own them.
+    """
+
+    paths: Paths
+    plugins: PluginSettings = field(default_factory=PluginSettings)
+    grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)

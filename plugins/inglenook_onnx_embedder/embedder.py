@@ -1,0 +1,289 @@
+"""The embedder `onnx`: a tokenizer, an ONNX graph, pooling, and vectors of length 1.
+
+Each text is computed on its own, so a vector never depends on which texts were embedded beside
+it (the activations of int8 models are scaled over the whole batch). The cores work on different
+texts instead, which is as fast as batches and pads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inglenook.errors import Cancelled, MissingDependencyError, ModelBrokenError, ModelError
+from inglenook.privacy import silence_telemetry
+from inglenook.types import CancelToken, ModelFiles
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[numpy.float32]
+
+__all__ = ["OnnxEmbedder", "Pooling"]
+
+_POOLINGS = ("mean", "cls")
+_TEXTS_BETWEEN_CANCEL_CHECKS = 16
+_ORT_FATAL_ONLY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How a model is to be used; the manifest's `details` say it.
+
+    Args:
+        kind: `mean` over all tokens or `cls`, the first one.
+        max_tokens: The most tokens of an input, begin and end tokens included.
+        query_prefix: Put before a question.
+        passage_prefix: Put before a document's text.
+    """
+
+    kind: str = "mean"
+    max_tokens: int = 256
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+    @classmethod
+    def of(cls, files: ModelFiles) -> Pooling:
+        """Read it from the details. Raises `ModelError` for a pooling that is not known."""
+        details = files.details
+        kind = str(details.get("pooling", "mean"))
+        if kind not in _POOLINGS:
+            raise ModelError(
+                f"{files.reference}: pooling {kind!r} is not known.",
+                hint=f"Known are: {', '.join(_POOLINGS)}.",
+            )
+        return cls(
+            kind,
+            int(details.get("max_tokens", 256)),
+            str(details.get("query_prefix", "")),
+            str(details.get("passage_prefix", "")),
+        )
+
+
+class OnnxEmbedder:
+    """Implements `protocols.Embedder` for the formats sentence-onnx and sentence-safetensors."""
+
+    def __init__(self, files: ModelFiles, options: Mapping[str, Any]) -> None:
+        self._files = files
+        self._threads = int(options.get("threads") or 0) or _usable_cores()
+        self._cache_folder = str(files.details.get("derived_dir") or "") or str(
+            options.get("cache_folder") or ""
+        )
+        self._pooling = Pooling.of(files)
+        self._session: Any = None
+        self._tokenizer: Any = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._inputs: frozenset[str] = frozenset()
+        self._dimension = 0
+        self._max_tokens = 0
+        self._fingerprint = ""
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def max_tokens(self) -> int:
+        return self._max_tokens
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    def open(self) -> None:
+        """Load tokenizer and graph.
+
+        Raises `ModelBrokenError` for files that cannot be read, `ModelError` for a kind of model
+        that is not supported, `MissingDependencyError` for a library that is not installed.
+        """
+        if self._session is not None:
+            return
+        silence_telemetry()
+        tokenizer = _open_tokenizer(_file(self._files, "tokenizer.json"), self._files.reference)
+        session = self._open_session()
+        self._inputs = frozenset(entry.name for entry in session.get_inputs())
+        self._tokenizer, self._session = tokenizer, session
+        prefixes = max(
+            self.count_tokens([self._pooling.query_prefix, self._pooling.passage_prefix])
+        )
+        specials = tokenizer.num_special_tokens_to_add(False)
+        self._max_tokens = self._pooling.max_tokens - specials - prefixes
+        self._fingerprint = self._make_fingerprint()
+        self._dimension = len(self._vector(tokenizer.encode("inglenook").ids))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        encodings = self._opened_tokenizer().encode_batch_fast(
+            list(texts), add_special_tokens=False
+        )
+        return [len(encoding.ids) for encoding in encodings]
+
+    def embed_documents(self, texts: Sequence[str], cancel: CancelToken) -> Vectors:
+        import numpy
+
+        prefix = self._pooling.passage_prefix
+        vectors = numpy.zeros((len(texts), self._dimension), dtype=numpy.float32)
+        for first in range(0, len(texts), _TEXTS_BETWEEN_CANCEL_CHECKS):
+            if cancel.cancelled:
+                raise Cancelled
+            window = [prefix + text for text in texts[first : first + _TEXTS_BETWEEN_CANCEL_CHECKS]]
+            encodings = self._opened_tokenizer().encode_batch_fast(window)
+            ids = [encoding.ids for encoding in encodings]
+            self._refuse_overlong(ids)
+            for offset, vector in enumerate(self._map(ids)):
+                vectors[first + offset] = vector
+        return vectors
+
+    def embed_query(self, text: str) -> Vectors:
+        tokenizer = self._opened_tokenizer()
+        whole = self._pooling.query_prefix + text
+        ids = tokenizer.encode(whole).ids
+        room = self._pooling.max_tokens - tokenizer.num_special_tokens_to_add(False)
+        while len(ids) > self._pooling.max_tokens:
+            # Cutting the text, not the ids, keeps the end token where the model expects it.
+            offsets = tokenizer.encode(whole, add_special_tokens=False).offsets
+            whole = whole[: offsets[room - 1][1]]
+            ids = tokenizer.encode(whole).ids
+            room -= 1
+        return self._vector(ids)
+
+    def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+        self._session = None
+        self._tokenizer = None
+
+    def _opened_tokenizer(self) -> Any:
+        if self._tokenizer is None:
+            raise RuntimeError("the embedder is not open")
+        return self._tokenizer
+
+    def _open_session(self) -> Any:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise _missing("onnxruntime") from error
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ORT_FATAL_ONLY
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        onnxruntime.set_default_logger_severity(_ORT_FATAL_ONLY)
+        model = self._model()
+        try:
+            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelBrokenError(
+                f"{self._files.reference}: the ONNX graph cannot be loaded"
+                f" ({str(error).splitlines()[0]}).",
+                hint=f"Fetch it again: nook rm {self._files.reference};"
+                f" nook pull {self._files.reference}",
+            ) from error
+
+    def _model(self) -> str | bytes:
+        if self._files.format == "sentence-safetensors":
+            from inglenook_onnx_embedder.derived import derived_graph
+
+            return derived_graph(self._files, self._cache_folder)
+        return str(_file(self._files, "model.onnx"))
+
+    def _make_fingerprint(self) -> str:
+        parts = {
+            "format": self._files.format,
+            "model": self._files.digest or _sha256(_main_file(self._files)),
+            "tokenizer": _sha256(_file(self._files, "tokenizer.json")),
+            "pooling": self._pooling.kind,
+            "max_tokens": self._pooling.max_tokens,
+            "query_prefix": self._pooling.query_prefix,
+            "passage_prefix": self._pooling.passage_prefix,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _refuse_overlong(self, token_ids: Sequence[Sequence[int]]) -> None:
+        longest = max(map(len, token_ids), default=0)
+        if longest > self._pooling.max_tokens:
+            raise ValueError(
+                f"a text has {longest} tokens, begin and end tokens included;"
+                f" {self._files.reference} takes at most {self._pooling.max_tokens}"
+            )
+
+    def _map(self, token_ids: Sequence[Sequence[int]]) -> list[Vectors]:
+        if len(token_ids) == 1 or self._threads == 1:
+            return [self._vector(ids) for ids in token_ids]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="inglenook-embed")
+        return list(self._pool.map(self._vector, token_ids))
+
+    def _vector(self, ids: Sequence[int]) -> Vectors:
+        import numpy
+
+        if self._session is None:
+            raise RuntimeError("the embedder is not open")
+        tokens = numpy.array([ids], dtype=numpy.int64)
+        feed = {"input_ids": tokens, "attention_mask": numpy.ones_like(tokens)}
+        if "token_type_ids" in self._inputs:
+            feed["token_type_ids"] = numpy.zeros_like(tokens)
+        states = self._session.run(None, feed)[0][0]
+        # Without padding every token counts, so the mean needs no mask.
+        pooled = states.mean(axis=0) if self._pooling.kind == "mean" else states[0]
+        vector: Vectors = (pooled / max(float(numpy.linalg.norm(pooled)), 1e-12)).astype(
+            numpy.float32
+        )
+        return vector
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _file(files: ModelFiles, name: str) -> Path:
+    path = files.files.get(name)
+    if path is None or not path.is_file():
+        raise ModelBrokenError(
+            f"{files.reference}: {name} is missing.",
+            hint=f"Fetch it again: nook pull {files.reference}",
+        )
+    return path
+
+
+def _main_file(files: ModelFiles) -> Path:
+    name = "model.safetensors" if files.format == "sentence-safetensors" else "model.onnx"
+    return _file(files, name)
+
+
+def _open_tokenizer(path: Path, reference: str) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise _missing("tokenizers") from error
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise ModelBrokenError(
+            f"{reference}: tokenizer.json cannot be read ({error}).",
+            hint=f"Fetch it again: nook rm {reference}; nook pull {reference}",
+        ) from error
+    # The file may carry settings that cut and pad; nothing is cut silently here.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _missing(library: str) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"The embedder 'onnx' needs the library {library}, which is not installed.",
+        hint="Install it: pip install 'inglenook[onnx-embedder]'",
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,142 @@
+"""One answer of llama.cpp: what its callback says, made into events."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from inglenook.errors import ContextOverflowError, InglenookError, RuntimeFailure, UserError
+from inglenook.types import (
+    CancelToken,
+    Done,
+    Failed,
+    RuntimeEvent,
+    StopReason,
+    TextDelta,
+    Usage,
+)
+
+__all__ = ["Answer"]
+
+_CANCEL_POLL_S = 0.05
+_CANCEL_GRACE_S = 0.6
+"""How long after a cancel native code may still be heard; it looks up once per batch."""
+
+_Chunk = Mapping[str, Any]
+
+
+class Answer:
+    """Bridges the library's blocking callback to an iterator."""
+
+    def __init__(self, cancel: CancelToken, load_s: float) -> None:
+        self._cancel = cancel
+        self._load_s = load_s
+        self._abandoned = False
+        self._chunks: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+        self._pieces = 0
+        self._usage = Usage(load_s=load_s)
+
+    def run(self, server: Any, body: dict[str, Any]) -> None:
+        """Generate to the end; runs in a thread of its own and blocks there."""
+        try:
+            server.handle_completions(body, self._on_chunk)
+        except Exception as error:  # noqa: BLE001 - it travels to the caller as the last chunk
+            self._chunks.put({"error": {"message": str(error)}})
+        self._chunks.put(None)
+
+    def abandon(self) -> None:
+        """Nobody listens any more: end at the next chance."""
+        self._abandoned = True
+
+    def events(self) -> Iterator[RuntimeEvent]:
+        """The events in order. Raises before the first one if the request is refused."""
+        reason: StopReason = "stop"
+        for chunk in self._until_ended():
+            if "error" in chunk:
+                error = _error(chunk["error"])
+                if self._pieces == 0:
+                    raise error
+                yield Failed(type(error).__name__, error.message, error.hint)
+                return
+            for choice in chunk.get("choices") or ():
+                if choice.get("finish_reason") == "length":
+                    reason = "length"
+                if text := choice.get("text"):
+                    self._pieces += 1
+                    yield TextDelta(text)
+            self._note_usage(chunk)
+        yield self._final_usage()
+        yield Done("cancelled" if self._cancel.cancelled else reason)
+
+    def _on_chunk(self, chunk: _Chunk) -> bool:
+        """Called by native code for each piece; True ends the generation."""
+        self._chunks.put(chunk)
+        # A program that ends must not wait for native code in this thread.
+        ending = not threading.main_thread().is_alive()
+        return self._abandoned or self._cancel.cancelled or ending
+
+    def _until_ended(self) -> Iterator[_Chunk]:
+        cancelled_at: float | None = None
+        while True:
+            try:
+                chunk = self._chunks.get(timeout=_CANCEL_POLL_S)
+            except queue.Empty:
+                if self._cancel.cancelled:
+                    now = time.monotonic()
+                    cancelled_at = cancelled_at or now
+                    if now - cancelled_at > _CANCEL_GRACE_S:
+                        return
+                continue
+            if chunk is None:
+                return
+            yield chunk
+
+    def _note_usage(self, chunk: _Chunk) -> None:
+        if progress := chunk.get("prompt_progress"):
+            self._usage = Usage(
+                prompt_tokens=progress.get("total"),
+                cached_tokens=progress.get("cache"),
+                load_s=self._load_s,
+                prompt_s=progress.get("time_ms", 0) / 1000,
+            )
+        if usage := chunk.get("usage"):
+            timings = chunk.get("timings") or {}
+            self._usage = Usage(
+                prompt_tokens=usage.get("prompt_tokens"),
+                cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+                completion_tokens=usage.get("completion_tokens"),
+                load_s=self._load_s,
+                prompt_s=timings.get("prompt_ms", 0.0) / 1000,
+                completion_s=timings.get("predicted_ms", 0.0) / 1000,
+            )
+
+    def _final_usage(self) -> Usage:
+        if self._usage.completion_tokens is not None:
+            return self._usage
+        # Cut short: the last chunk, which counts, never came.
+        return Usage(
+            prompt_tokens=self._usage.prompt_tokens,
+            cached_tokens=self._usage.cached_tokens,
+            completion_tokens=self._pieces,
+            load_s=self._load_s,
+            prompt_s=self._usage.prompt_s,
+        )
+
+
+def _error(error: object) -> InglenookError:
+    """The library's error as one of ours."""
+    if not isinstance(error, Mapping):
+        return RuntimeFailure(f"llama.cpp failed: {error}")
+    message = str(error.get("message", error))
+    if error.get("type") == "exceed_context_size_error":
+        return ContextOverflowError(
+            f"The prompt does not fit: {message}.",
+            needed=int(error.get("n_prompt_tokens", 0)),
+            available=int(error.get("n_ctx", 0)),
+        )
+    if error.get("type") == "invalid_request_error":
+        return UserError(f"llama.cpp refuses the request: {message}")
+    return RuntimeFailure(f"llama.cpp failed: {message}")

@@ -1,0 +1,181 @@
+"""The runtime `xllamacpp`: llama.cpp's own server, called inside this process.
+
+Answers come through a callback of the library in a thread of ours and are handed on through a
+queue. Run it with `inglenook.models.worker.RuntimeWorker`, which keeps crashes and what native
+code prints away from the program.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from inglenook.errors import (
+    ContextOverflowError,
+    MissingDependencyError,
+    RuntimeFailure,
+)
+from inglenook.models.gguf import GgufInfo, read_gguf
+from inglenook.types import (
+    CancelToken,
+    Done,
+    GenerateRequest,
+    ModelFiles,
+    RuntimeEvent,
+    RuntimeInfo,
+    RuntimeOptions,
+    Usage,
+)
+from inglenook_xllamacpp.answer import Answer
+from inglenook_xllamacpp.endpoint import Endpoint
+from inglenook_xllamacpp.loading import Device, choose_device, server_parameters
+from inglenook_xllamacpp.sampling import DEFAULTS, completion_body
+
+__all__ = ["XllamacppRuntime"]
+
+_ABANDON_S = 0.2
+_CLOSE_S = 1.0
+
+
+class XllamacppRuntime:
+    """Runs one GGUF model. Several requests at a time if opened with several `slots`."""
+
+    def __init__(self, files: ModelFiles, options: RuntimeOptions) -> None:
+        self._files = files
+        self._options = options
+        self._server: Any = None
+        self._endpoint: Endpoint | None = None
+        self._info: RuntimeInfo | None = None
+        self._answering: set[threading.Thread] = set()
+        self._load_s = 0.0
+
+    def open(self) -> RuntimeInfo:
+        """Load the model; does nothing when it is loaded."""
+        if self._info is not None:
+            return self._info
+        path = self._files.files["model"]
+        header = read_gguf(path, tokens=True)
+        started = time.monotonic()
+        native = _import_library()
+        device = choose_device(native, self._options.devices)
+        endpoint = Endpoint()
+        try:
+            parameters = server_parameters(native, path, header, self._options, device)
+            parameters.hostnames = [endpoint.hostname]
+            parameters.port = 0
+            parameters.api_keys = [endpoint.key]
+            server = _start(native, parameters, self._files.reference)
+            endpoint.address = server.listening_address
+            # Also needed for closing: a server that is ended before its loop runs hangs for ever.
+            opened = endpoint.ask("/props")["default_generation_settings"]["n_ctx"]
+        except BaseException:
+            endpoint.close()
+            raise
+        self._server, self._endpoint = server, endpoint
+        self._load_s = time.monotonic() - started
+        self._info = _info(header, int(opened), self._options.slots, device)
+        return self._info
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """The model's own tokens of `text`."""
+        if not text:
+            return []
+        _, endpoint, _ = self._opened()
+        body = {"content": text, "add_special": False, "parse_special": special}
+        return [int(id) for id in endpoint.ask("/tokenize", body)["tokens"]]
+
+    def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
+        """Stream one answer."""
+        server, _, info = self._opened()
+        body = completion_body(request)
+        _check_fit(len(body["prompt"]), info.context_length, self._files.reference)
+        if cancel.cancelled:
+            yield Usage(prompt_tokens=len(body["prompt"]))
+            yield Done("cancelled")
+            return
+        answer = Answer(cancel, self._take_load_s())
+        thread = threading.Thread(target=answer.run, args=(server, body), name="xllamacpp-answer")
+        self._answering.add(thread)
+        thread.start()
+        # The thread holds the server alive; this frame must not, or `close` could not end it.
+        del server
+        try:
+            yield from answer.events()
+        finally:
+            answer.abandon()
+            thread.join(_ABANDON_S)
+            self._answering = {other for other in self._answering if other.is_alive()}
+
+    def close(self) -> None:
+        """Free the model. Answers under way must be cancelled or closed first."""
+        server, self._server, self._info = self._server, None, None
+        for thread in tuple(self._answering):
+            thread.join(_CLOSE_S)
+        del server
+        gc.collect()
+        if self._endpoint is not None:
+            self._endpoint.close()
+            self._endpoint = None
+
+    def _opened(self) -> tuple[Any, Endpoint, RuntimeInfo]:
+        if self._server is None or self._endpoint is None or self._info is None:
+            raise RuntimeFailure(f"{self._files.reference} is not open.")
+        return self._server, self._endpoint, self._info
+
+    def _take_load_s(self) -> float:
+        """The seconds of loading belong to the first answer only."""
+        load_s, self._load_s = self._load_s, 0.0
+        return load_s
+
+
+def _import_library() -> Any:
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"The runtime 'xllamacpp' needs the library xllamacpp: {error}.",
+            hint="Install it with: pip install 'inglenook[xllamacpp]'",
+        ) from error
+    return xllamacpp
+
+
+def _start(native: Any, parameters: Any, reference: str) -> Any:
+    try:
+        return native.Server(parameters)
+    except RuntimeError as error:
+        raise RuntimeFailure(
+            f"llama.cpp cannot load {reference} ({error}).",
+            hint="Its architecture may be too new for this xllamacpp, or memory too small: "
+            "update xllamacpp, or set a smaller num_ctx.",
+        ) from error
+
+
+def _check_fit(prompt: int, context: int, reference: str) -> None:
+    # One place must be left for the first token of the answer.
+    if prompt >= context:
+        raise ContextOverflowError(
+            f"The prompt has {prompt} tokens; {reference} is open with a context of {context} "
+            "for prompt and answer together.",
+            hint="Shorten the conversation or the passages, or raise num_ctx.",
+            needed=prompt,
+            available=context,
+        )
+
+
+def _info(header: GgufInfo, context: int, slots: int, device: Device) -> RuntimeInfo:
+    return RuntimeInfo(
+        context_length=context,
+        trained_context_length=header.context_length,
+        chat_template=header.chat_template,
+        bos=header.bos,
+        eos=header.eos,
+        add_bos=bool(header.add_bos),
+        control_tokens=header.control_tokens,
+        slots=slots,
+        grammar=True,
+        parameters=tuple(DEFAULTS),
+        device=device.reason,
+    )

@@ -1,0 +1,81 @@
+"""What all tests share: real models, in an installation that `make test` prepared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inglenook.models.library import Library
+from inglenook.types import ModelFiles
+
+MODELS_HOME = Path(
+    os.environ.get("INGLENOOK_TEST_MODELS", Path(__file__).parent.parent / ".local" / "test")
+)
+
+
+@pytest.fixture(scope="session")
+def model_library() -> Library:
+    """The library that `make test` filled."""
+    library = Library(MODELS_HOME / "data" / "models")
+    for reference in ("smollm2:135m", "qwen2.5-coder:0.5b", "minilm:int8", "minilm:fp32"):
+        if not library.has(reference):
+            pytest.exit(f"the tests need {reference}: run `make test` once, it fetches it", 3)
+    return library
+
+
+@pytest.fixture(scope="session")
+def smollm2(model_library: Library) -> ModelFiles:
+    """A small model that talks."""
+    return model_library.get("smollm2:135m")
+
+
+@pytest.fixture(scope="session")
+def qwen(model_library: Library) -> ModelFiles:
+    """A model that answers simple questions rightly."""
+    return model_library.get("qwen2.5-coder:0.5b")
+
+
+@pytest.fixture(scope="session")
+def minilm(model_library: Library) -> ModelFiles:
+    """The default embedder's model."""
+    return model_library.get("minilm:int8")
+
+
+@pytest.fixture(scope="session")
+def minilm_fp32(model_library: Library) -> ModelFiles:
+    """The same as safetensors."""
+    return model_library.get("minilm:fp32")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the user's own installation."""
+    home = tmp_path_factory.mktemp("home", numbered=True)
+    monkeypatch.setenv("INGLENOOK_HOME", str(home))
+    for name in ("INGLENOOK_PLUGINS", "INGLENOOK_STRICT_PLUGINS", "OLLAMA_MODELS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def assistant_home(
+    tmp_path: Path, model_library: Library, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A home of its own with all test models in it (hard links), set as INGLENOOK_HOME."""
+    home = tmp_path / "assistant-home"
+    source = MODELS_HOME / "data" / "models"
+    shutil.copytree(source, home / "data" / "models", copy_function=_link_or_copy)
+    monkeypatch.setenv("INGLENOOK_HOME", str(home))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target

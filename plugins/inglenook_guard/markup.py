@@ -60,23 +60,22 @@ _TOKENS = (
     ("sequence-begin", r"<s>(?=[ \r\n]{0,2}(?:\[INST|<<SYS|<\|))"),
     ("sequence-end", r"</s>"),
 )
-_LABELS = (
-    {name: "terminal-escape" for name, _ in _ESCAPES}
-    | {name: "control-character" for name, _ in _CONTROLS}
-    | {name: "template-token" for name, _ in _TOKENS}
-)
 
 
 def _compiled(rules: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?P<{name.replace('-', '_')}>{rule})" for name, rule in rules))
 
 
-_RULES = _compiled((*_ESCAPES, *_CONTROLS, *_TOKENS))
+_LABELS = {"terminal-escape": _ESCAPES, "control-character": _CONTROLS, "template-token": _TOKENS}
+_GROUPS: dict[str | None, tuple[str, str]] = {
+    name.replace("-", "_"): (name, label) for label, rules in _LABELS.items() for name, _ in rules
+}
 _TOKEN_RULES = _compiled(_TOKENS)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f-\x9f]")
 _TRIGGER = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f-\x9f<\[]")
 _HALF_TOKEN = re.compile(
-    r"<(?:\|(?:[\w.▁-]{1,64}\|?)?|｜(?:[\w.▁ -]{1,64}｜?)?)?\Z|<s>[ \r\n]{0,2}(?:[<\[][A-Z<]{0,4})?\Z"
+    r"<(?:\|(?:[\w.▁-]{1,64}\|?)?|｜(?:[\w.▁ -]{1,64}｜?)?)?\Z"
+    r"|<s>[ \r\n]{0,2}(?:[<\[][A-Z<]{0,4})?\Z"
 )
 _LONGEST_TOKEN = 68
 _SEQUENCE_SPAN = 200
@@ -92,12 +91,15 @@ class MarkupFilter:
     max_match = MAX_MATCH
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        types = (options or {}).get("types") or tuple(_LABELS.values())
-        self._types = frozenset(types)
+        types = (options or {}).get("types") or _LABELS
+        # Compiled for the types asked for, so that what lies inside of another type counts too.
+        self._rules = _compiled(
+            tuple(rule for label, rules in _LABELS.items() if label in types for rule in rules)
+        )
 
     def check(self, text: str, context: FilterContext) -> Verdict:  # noqa: ARG002 - the protocol's
         """Redact what was found; `context` makes no difference."""
-        spans = tuple(span for span in _find(text) if span.label in self._types)
+        spans = tuple(_find(text, self._rules))
         if not spans:
             return Verdict()
         # The same words whatever was found, so that a stream says what the whole text would.
@@ -108,13 +110,13 @@ class MarkupFilter:
         end = len(text)
         start = max(0, end - MAX_MATCH)
         if _CONTROL.search(text, start):
-            for span in _find(text):
+            for span in _find(text, self._rules):
                 if span.end == end:
                     end = span.start
         return min(end, _half_token(text))
 
 
-def _find(text: str) -> Iterator[Span]:
+def _find(text: str, rules: re.Pattern[str]) -> Iterator[Span]:
     """The findings in order; escapes and controls that touch are joined, to keep them few.
 
     What starts within `_JOIN` characters joins. Not the length decides, because the last one may
@@ -123,7 +125,7 @@ def _find(text: str) -> Iterator[Span]:
     shown: dict[str, str] = {}
     start = end = 0
     label = rule = ""
-    for found, found_end, found_label, found_rule in _matches(text):
+    for found, found_end, found_label, found_rule in _matches(text, rules):
         joins = found == end and found - start < _JOIN and found_label == label
         if joins and label != "template-token":
             end = found_end
@@ -143,15 +145,16 @@ def _span(text: str, start: int, end: int, label: str, rule: str, shown: dict[st
     return Span(start, end, label, 1.0, rule, shown[found])
 
 
-def _matches(text: str) -> Iterator[tuple[int, int, str, str]]:
+def _matches(text: str, rules: re.Pattern[str]) -> Iterator[tuple[int, int, str, str]]:
     if not _TRIGGER.search(text):
         return
     previous = 0
-    for match in _RULES.finditer(text):
-        rule = str(match.lastgroup).replace("_", "-")
-        if rule != "sequence-end" or not _closes_html(text, match.start(), previous):
-            previous = match.end()
-            yield match.start(), previous, _LABELS[rule], rule
+    for match in rules.finditer(text):
+        rule, label = _GROUPS[match.lastgroup]
+        start, end = match.span()
+        if rule != "sequence-end" or not _closes_html(text, start, previous):
+            previous = end
+            yield start, end, label, rule
 
 
 def _closes_html(text: str, start: int, previous: int) -> bool:

@@ -114,7 +114,9 @@ def _summary(files: int, found: int, unread: int) -> Output:
     text = f"{_count(found, 'finding')} in {_count(files, 'file')}"
     if unread:
         text += f"; {_count(unread, 'file')} could not be read"
-    return Output(text, {"files": files, "findings": found, "unread": unread}, int(found + unread > 0))
+    return Output(
+        text, {"files": files, "findings": found, "unread": unread}, int(found + unread > 0)
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,7 @@
 """The loader `html`: what a reader of a web page sees, with headings, lists and tables.
 
-The standard library's parser streams tags, so that nesting of any depth and tags that nobody
-closed are read like any others.
+Tags are read as a stream, so that nesting of any depth and tags that nobody closed are read like
+any others.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any
 
 from inglenook.errors import Cancelled, LoadError
 from inglenook.types import CancelToken, LoadRequest, Locator, Notice, Section
 from inglenook_text.decoding import read_bytes, read_text
+from inglenook_text.markup import EndTag, StartTag, tokens
 
 __all__ = ["HtmlLoader"]
 
@@ -23,7 +23,7 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _DECLARED_WITHIN_BYTES = 4096
-_FED_AT_ONCE = 1_000_000
+_TOKENS_BETWEEN_CANCEL_CHECKS = 10_000
 _DROPPED = frozenset("script style template svg math iframe object canvas noscript select".split())
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -53,11 +53,10 @@ class HtmlLoader:
         decoded = read_text(request, _declared_encoding(read_bytes(request)))
         yield from decoded.notices
         reader = _PageReader()
-        for first in range(0, len(decoded.text), _FED_AT_ONCE):
-            if cancel.cancelled:
+        for number, token in enumerate(tokens(decoded.text)):
+            if not number % _TOKENS_BETWEEN_CANCEL_CHECKS and cancel.cancelled:
                 raise Cancelled
-            reader.feed(decoded.text[first : first + _FED_AT_ONCE])
-        reader.close()
+            reader.read(token)
         if reader.hidden:
             yield Notice("hidden-text", f"{reader.hidden} hidden element(s) were left out")
         yield from _sections(reader, request.name)
@@ -123,11 +122,10 @@ class _Table:
     cell_start: int | None = None
 
 
-class _PageReader(HTMLParser):
-    """Collects the visible text while the parser reports tags."""
+class _PageReader:
+    """Collects the visible text of a stream of tokens."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.title = ""
         self.hidden = 0
         self._parts = [_Part(0)]
@@ -141,13 +139,25 @@ class _PageReader(HTMLParser):
     def parts(self) -> Iterator[_Part]:
         return (part for part in self._parts if part.text)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def read(self, token: StartTag | EndTag | str) -> None:
+        if isinstance(token, str):
+            self._read_text(token)
+        elif isinstance(token, EndTag):
+            self._read_end(token.name)
+        else:
+            self._read_start(token)
+            # A slash on a tag means nothing in HTML, but XHTML closes it.
+            if token.closed and token.name not in _VOID:
+                self._read_end(token.name)
+
+    def _read_start(self, token: StartTag) -> None:
+        tag = token.name
         self._end_implied(tag)
         if tag not in _VOID:
             self._open.append(tag)
         if self._dropped_at is not None:
             return
-        if tag not in _VOID and self._is_dropped(tag, dict(attrs)):
+        if tag not in _VOID and self._is_dropped(tag, token.attributes):
             self._dropped_at = len(self._open)
             return
         if tag == "title":
@@ -157,13 +167,7 @@ class _PageReader(HTMLParser):
         else:
             self._lay_out(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # `<br/>`; a slash on any other tag means nothing in HTML, but XHTML closes it.
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
+    def _read_end(self, tag: str) -> None:
         self._close(tag)
         if self._dropped_at is not None:
             if len(self._open) >= self._dropped_at:
@@ -186,7 +190,7 @@ class _PageReader(HTMLParser):
         elif tag in _LINES:
             self._break(1)
 
-    def handle_data(self, data: str) -> None:
+    def _read_text(self, data: str) -> None:
         if self._in_title:
             self.title = " ".join(f"{self.title} {data}".split())
         elif self._dropped_at is None:
@@ -195,10 +199,10 @@ class _PageReader(HTMLParser):
             else:
                 self._write_words(data)
 
-    def _is_dropped(self, tag: str, attributes: Mapping[str, str | None]) -> bool:
+    def _is_dropped(self, tag: str, attributes: Mapping[str, str]) -> bool:
         if tag in _DROPPED:
             return True
-        hidden = "hidden" in attributes or _HIDDEN_STYLE.search(attributes.get("style") or "")
+        hidden = "hidden" in attributes or _HIDDEN_STYLE.search(attributes.get("style", ""))
         self.hidden += bool(hidden)
         return bool(hidden)
 

@@ -13,7 +13,7 @@ def register_runtimes(register: Register) -> None:
             name="xllamacpp",
             summary="GGUF models with llama.cpp, from a prebuilt wheel",
             load="inglenook_xllamacpp.runtime:XllamacppRuntime",
-            capabilities={"formats": ("gguf",)},
+            capabilities={"formats": ("gguf",), "preference": ("10",)},
             requires=("xllamacpp",),
             extra="xllamacpp",
         )

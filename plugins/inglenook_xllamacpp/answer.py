@@ -13,8 +13,8 @@ from inglenook.types import (
     CancelToken,
     Done,
     Failed,
+    PromptProgress,
     RuntimeEvent,
-    StopReason,
     TextDelta,
     Usage,
 )
@@ -31,12 +31,14 @@ _Chunk = Mapping[str, Any]
 class Answer:
     """Bridges the library's blocking callback to an iterator."""
 
-    def __init__(self, cancel: CancelToken, load_s: float) -> None:
+    def __init__(self, max_tokens: int | None, cancel: CancelToken, load_s: float) -> None:
+        self._max_tokens = max_tokens
         self._cancel = cancel
         self._load_s = load_s
         self._abandoned = False
         self._chunks: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
         self._pieces = 0
+        self._tokens: list[int] = []
         self._usage = Usage(load_s=load_s)
 
     def run(self, server: Any, body: dict[str, Any]) -> None:
@@ -53,23 +55,45 @@ class Answer:
 
     def events(self) -> Iterator[RuntimeEvent]:
         """The events in order. Raises before the first one if the request is refused."""
-        reason: StopReason = "stop"
+        done = Done("stop")
+        started = False
         for chunk in self._until_ended():
             if "error" in chunk:
                 error = _error(chunk["error"])
-                if self._pieces == 0:
+                if not started:
                     raise error
                 yield Failed(type(error).__name__, error.message, error.hint)
                 return
-            for choice in chunk.get("choices") or ():
-                if choice.get("finish_reason") == "length":
-                    reason = "length"
-                if text := choice.get("text"):
-                    self._pieces += 1
-                    yield TextDelta(text)
             self._note_usage(chunk)
+            for event in self._events_of(chunk):
+                started = True
+                yield event
+            done = self._end_of(chunk) or done
         yield self._final_usage()
-        yield Done("cancelled" if self._cancel.cancelled else reason)
+        yield Done("cancelled") if self._cancel.cancelled else done
+
+    def _events_of(self, chunk: _Chunk) -> Iterator[RuntimeEvent]:
+        progress = chunk.get("prompt_progress")
+        if progress and progress["processed"] < progress["total"]:
+            yield PromptProgress(progress["processed"], progress["total"])
+        for choice in chunk.get("choices") or ():
+            self._tokens += (chunk.get("__verbose") or {}).get("tokens") or ()
+            # Reading the prompt alone gives a token too; nobody asked for it.
+            if choice.get("text") and self._max_tokens != 0:
+                self._pieces += 1
+                tokens, self._tokens = tuple(self._tokens), []
+                yield TextDelta(choice["text"], tokens=tokens)
+
+    def _end_of(self, chunk: _Chunk) -> Done | None:
+        for choice in chunk.get("choices") or ():
+            if choice.get("finish_reason") == "length":
+                made = self._usage.completion_tokens or 0
+                full = self._max_tokens is None or made < self._max_tokens
+                return Done("length", context_full=full)
+            if choice.get("finish_reason") == "stop":
+                word = (chunk.get("__verbose") or {}).get("stopping_word") or ""
+                return Done("stop", stop_string=word)
+        return None
 
     def _on_chunk(self, chunk: _Chunk) -> bool:
         """Called by native code for each piece; True ends the generation."""

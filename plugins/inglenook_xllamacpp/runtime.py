@@ -96,7 +96,7 @@ class XllamacppRuntime:
             yield Usage(prompt_tokens=len(body["prompt"]))
             yield Done("cancelled")
             return
-        answer = Answer(cancel, self._take_load_s())
+        answer = Answer(request.max_tokens, cancel, self._take_load_s())
         thread = threading.Thread(target=answer.run, args=(server, body), name="xllamacpp-answer")
         self._answering.add(thread)
         thread.start()
@@ -177,5 +177,7 @@ def _info(header: GgufInfo, context: int, slots: int, device: Device) -> Runtime
         slots=slots,
         grammar=True,
         parameters=tuple(DEFAULTS),
+        # A reused prefix was computed in other batches and rounds differently.
+        reproducible="same_cache",
         device=device.reason,
     )

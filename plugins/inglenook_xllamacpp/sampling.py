@@ -1,4 +1,4 @@
-"""Turns a `GenerateRequest` into a request of the llama.cpp server, and refuses the rest by name."""
+"""Turns a `GenerateRequest` into one of the llama.cpp server, and refuses the rest by name."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 """The sampling parameters that this runtime honours, with Ollama's defaults."""
 
 _NATIVE_NAMES = MappingProxyType({"num_keep": "n_keep"})
+_RANDOM_SEED = 0xFFFFFFFF
+"""Seeds have 32 bits, and this one asks for a random one."""
+
 _AT_OPEN = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"})
 _OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "max_tokens"})
 
@@ -41,12 +44,14 @@ def completion_body(request: GenerateRequest) -> dict[str, Any]:
         "prompt": list(request.tokens or ()),
         "stop": [text for text in request.stop if text],
         "n_predict": -1 if request.max_tokens is None else request.max_tokens,
-        "seed": -1 if request.seed is None else request.seed % 0xFFFFFFFF,
-        # A reused prefix was computed in other batches and rounds differently: the same seed would
-        # give another text.
-        "cache_prompt": request.seed is None,
+        "seed": -1 if request.seed is None else request.seed % _RANDOM_SEED,
+        "cache_prompt": request.reuse_prefix,
         "stream": True,
+        # Also the chance to stop while a long prompt is read.
         "return_progress": True,
+        # The stop string and the token ids come with these only.
+        "verbose": True,
+        "return_tokens": True,
     }
     if request.json_schema is not None:
         body["json_schema"] = dict(request.json_schema)

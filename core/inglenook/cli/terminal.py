@@ -1,0 +1,124 @@
+"""What the command line writes to and reads from: two streams, a question, nothing that can crash.
+
+Text from documents, models and file names may hold escape sequences. A terminal never gets them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from typing import Any, TextIO
+
+__all__ = ["Terminal", "safe_text"]
+
+# C0 and C1 control characters but tab and newline, DEL, and the two bidirectional overrides, which
+# make text look like other text. Marks and isolates stay: Hebrew and Arabic need them.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
+
+
+def safe_text(text: str) -> str:
+    """`text` without what could steer a terminal."""
+    return _UNSAFE.sub("", text)
+
+
+class Terminal:
+    """The streams of this process. Results go to stdout, everything else to stderr.
+
+    Args:
+        quiet: Notes and progress are not shown; errors are.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+
+    @staticmethod
+    def prepare() -> None:
+        """Make writing any text possible, whatever the encoding of the streams."""
+        for stream in (sys.stdout, sys.stderr):
+            # A stream that a test or an embedder put there may have no encoding to set.
+            with contextlib.suppress(AttributeError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    @property
+    def out_is_terminal(self) -> bool:
+        """Whether a person sees stdout."""
+        return _is_terminal(sys.stdout)
+
+    @property
+    def err_is_terminal(self) -> bool:
+        """Whether a person sees stderr."""
+        return _is_terminal(sys.stderr)
+
+    @property
+    def in_is_terminal(self) -> bool:
+        """Whether a person types stdin."""
+        return _is_terminal(sys.stdin)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether progress may be drawn on stderr."""
+        return self.err_is_terminal and not self.quiet
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a question can be asked and answered."""
+        return self.in_is_terminal and self.err_is_terminal
+
+    def out(self, text: str = "", end: str = "\n") -> None:
+        """Write a piece of the result."""
+        _write(sys.stdout, text + end)
+
+    def note(self, text: str) -> None:
+        """Write what should be known and is not the result."""
+        if not self.quiet:
+            _write(sys.stderr, text + "\n")
+
+    def error(self, text: str) -> None:
+        """Write what went wrong."""
+        _write(sys.stderr, text + "\n")
+
+    def json(self, data: Any, *, line: bool = False) -> None:
+        """Write a form for machines: one document, or one line of a stream."""
+        import json
+
+        layout = None if line else 2
+        text = json.dumps(data, ensure_ascii=False, indent=layout)
+        if not _is_plain(text, sys.stdout):
+            text = json.dumps(data, indent=layout)
+        _write(sys.stdout, text + "\n")
+
+    def confirm(self, question: str) -> bool:
+        """Ask a yes/no question on stderr; no is the default."""
+        sys.stderr.write(f"{safe_text(question)} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def status(self, text: str) -> None:
+        """Show, in place, what is being waited for; "" takes it away. Only on a terminal."""
+        if self.shows_progress:
+            sys.stderr.write("\r\x1b[2K" + safe_text(text))
+            sys.stderr.flush()
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False  # It is closed.
+
+
+def _is_plain(text: str, stream: TextIO) -> bool:
+    """Whether the text can be written as it is."""
+    if _UNSAFE.search(text):
+        return False
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(safe_text(text) if _is_terminal(stream) else text)
+    stream.flush()

@@ -1,0 +1,1 @@
+"""The terminal UI: a Textual application over the engine's event streams."""

@@ -1,0 +1,214 @@
+"""A model and its context in llama.cpp's own terms: load, tokenise, evaluate, free."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from inglenook.errors import MissingDependencyError, RuntimeFailure, UserError
+from inglenook.models.gguf import GgufInfo
+from inglenook.types import RuntimeOptions
+
+__all__ = ["Model", "import_library"]
+
+DEFAULT_CONTEXT_LENGTH = 4096
+DEFAULT_BATCH = 256
+"""Tokens between two chances to stop while the prompt is read; larger ones are hardly faster."""
+
+_ALL_LAYERS = 999
+_ERROR_LEVEL = 4
+_LONGEST_PIECE_BYTES = 256
+
+
+def import_library() -> Any:
+    """The low-level bindings. Raises `MissingDependencyError`."""
+    try:
+        from llama_cpp import llama_cpp as native
+    except (ImportError, OSError, RuntimeError) as error:
+        raise MissingDependencyError(
+            f"The runtime 'llama-cpp' needs the library llama-cpp-python: {error}.",
+            hint="Install it with: pip install 'inglenook[llama-cpp]' (needs a C++ compiler)",
+        ) from error
+    return native
+
+
+class Model:
+    """One loaded model with one context. Not thread-safe, except for `tokenize`."""
+
+    def __init__(
+        self, native: Any, path: Path, reference: str, header: GgufInfo, options: RuntimeOptions
+    ) -> None:
+        _refuse(options)
+        self._native = native
+        self._complaints: deque[str] = deque(maxlen=3)
+        # Kept: native code holds no reference to the callback.
+        self._log = native.llama_log_callback(self._on_log)
+        native.llama_log_set(self._log, ctypes.c_void_p(0))
+        native.llama_backend_init()
+        self.device = _device(native, options)
+        self._model = native.llama_model_load_from_file(
+            os.fsencode(path), _model_parameters(native, options, self.device)
+        )
+        if not self._model:
+            raise self._failure(f"llama.cpp cannot load {reference}")
+        self.vocabulary = native.llama_model_get_vocab(self._model)
+        self.context = native.llama_init_from_model(
+            self._model, _context_parameters(native, header, options)
+        )
+        if not self.context:
+            native.llama_model_free(self._model)
+            raise self._failure(f"llama.cpp cannot make a context for {reference}")
+        self.context_length = int(native.llama_n_ctx(self.context))
+        self.batch = int(native.llama_n_batch(self.context))
+        self._memory = native.llama_get_memory(self.context)
+        self._piece = ctypes.create_string_buffer(_LONGEST_PIECE_BYTES)
+        self._evaluated: list[int] = []
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        while True:
+            ids = (self._native.llama_token * room)()
+            count = self._native.llama_tokenize(
+                self.vocabulary, data, len(data), ids, room, False, special
+            )
+            if count >= 0:
+                return list(ids[:count])
+            room = -count
+
+    def is_end(self, token: int) -> bool:
+        return bool(self._native.llama_vocab_is_eog(self.vocabulary, token))
+
+    def vocabulary_size(self) -> int:
+        return int(self._native.llama_vocab_n_tokens(self.vocabulary))
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes of a token, which may be a part of a character; b"" for a control token."""
+        size = self._native.llama_token_to_piece(
+            self.vocabulary, token, self._piece, len(self._piece), 0, False
+        )
+        if size < 0:
+            self._piece = ctypes.create_string_buffer(-size)
+            return self.bytes_of(token)
+        return self._piece.raw[:size]
+
+    def rewind(self, prompt: Sequence[int], reuse_prefix: bool) -> int:
+        """Keep the evaluated prefix of `prompt`, forget the rest; how many tokens are kept.
+
+        The last token is always evaluated again, because its result is needed.
+        """
+        kept = 0
+        if reuse_prefix:
+            for old, new in zip(self._evaluated, prompt[:-1], strict=False):
+                if old != new:
+                    break
+                kept += 1
+        if not kept or not self._native.llama_memory_seq_rm(self._memory, 0, kept, -1):
+            # Also the only way back for models whose state cannot be cut.
+            self._native.llama_memory_clear(self._memory, True)
+            kept = 0
+        del self._evaluated[kept:]
+        return kept
+
+    def evaluate(self, tokens: Sequence[int]) -> None:
+        """Append tokens, `batch` at most. Raises `RuntimeFailure`."""
+        array = (self._native.llama_token * len(tokens))(*tokens)
+        batch = self._native.llama_batch_get_one(array, len(tokens))
+        status = self._native.llama_decode(self.context, batch)
+        if status != 0:
+            self._evaluated = []
+            self._native.llama_memory_clear(self._memory, True)
+            raise self._failure(f"llama.cpp could not evaluate {len(tokens)} tokens ({status})")
+        self._evaluated.extend(tokens)
+
+    @property
+    def evaluated(self) -> int:
+        """How many tokens the context holds."""
+        return len(self._evaluated)
+
+    def close(self) -> None:
+        self._native.llama_free(self.context)
+        self._native.llama_model_free(self._model)
+
+    def _on_log(self, level: int, text: bytes, _: Any) -> None:
+        if level >= _ERROR_LEVEL and text.strip():
+            self._complaints.append(text.decode("utf-8", "replace").strip())
+
+    def _failure(self, message: str) -> RuntimeFailure:
+        said = f": {self._complaints[0]}" if self._complaints else ""
+        return RuntimeFailure(
+            f"{message}{said}.",
+            hint="Its architecture may be too new for this llama-cpp-python, or memory too small: "
+            "update llama-cpp-python, or set a smaller num_ctx.",
+        )
+
+
+def _refuse(options: RuntimeOptions) -> None:
+    if options.adapters:
+        raise UserError("The runtime 'llama-cpp' does not load adapters.")
+    if options.embeddings:
+        raise UserError("The runtime 'llama-cpp' does not open models for embedding.")
+
+
+def _device(native: Any, options: RuntimeOptions) -> str:
+    """`cpu` or `gpu`, the first wanted one that this build can use, and why."""
+    usable = {"cpu"} | ({"gpu"} if native.llama_supports_gpu_offload() else set())
+    passed: list[str] = []
+    for kind in options.devices or ("gpu", "cpu"):
+        if kind in usable:
+            told = bool(passed and options.devices)
+            return kind + (f" (no {' or '.join(passed)} that this build can use)" if told else "")
+        passed.append(kind)
+    raise UserError(
+        f"The runtime 'llama-cpp' can use no {' or '.join(passed)} here.",
+        hint=f"It can use {' and '.join(sorted(usable))}: add one to DEVICE.",
+    )
+
+
+def _model_parameters(native: Any, options: RuntimeOptions, device: str) -> Any:
+    parameters = native.llama_model_default_params()
+    parameters.n_gpu_layers = 0
+    if device.startswith("gpu"):
+        layers = options.gpu_layers
+        parameters.n_gpu_layers = _ALL_LAYERS if layers < 0 else layers
+    if options.main_gpu is not None:
+        parameters.main_gpu = options.main_gpu
+    if options.mmap is not None:
+        # The field was renamed when more ways of loading were added.
+        if hasattr(parameters, "use_mmap"):
+            parameters.use_mmap = options.mmap
+        else:
+            parameters.load_mode = (
+                native.LLAMA_LOAD_MODE_MMAP if options.mmap else native.LLAMA_LOAD_MODE_NONE
+            )
+    return parameters
+
+
+def _context_parameters(native: Any, header: GgufInfo, options: RuntimeOptions) -> Any:
+    parameters = native.llama_context_default_params()
+    wanted = options.context_length or DEFAULT_CONTEXT_LENGTH
+    # Beyond what it was trained for a model only babbles.
+    parameters.n_ctx = min(wanted, header.context_length or wanted)
+    parameters.n_batch = min(options.batch or DEFAULT_BATCH, parameters.n_ctx)
+    parameters.n_ubatch = parameters.n_batch
+    parameters.n_threads = options.threads or _cores()
+    parameters.n_threads_batch = parameters.n_threads
+    # With a sliding window the whole prefix must stay, or it could not be used again.
+    parameters.swa_full = True
+    parameters.no_perf = True
+    return parameters
+
+
+def _cores() -> int:
+    """The physical cores that this process may use; two threads on one core slow each other."""
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, (os.cpu_count() or 2) // 2)
+    siblings = set()
+    for cpu in os.sched_getaffinity(0):
+        path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        siblings.add(path.read_text().strip() if path.exists() else str(cpu))
+    return len(siblings)

@@ -1,0 +1,204 @@
+"""The runtime `llama-cpp`: llama.cpp through the low-level bindings of `llama-cpp-python`.
+
+Run it with `inglenook.models.worker.RuntimeWorker`, which keeps crashes of native code away from
+the program.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from inglenook.errors import ContextOverflowError, RuntimeFailure, UserError
+from inglenook.models.gguf import read_gguf
+from inglenook.types import (
+    CancelToken,
+    Done,
+    Failed,
+    GenerateRequest,
+    ModelFiles,
+    PromptProgress,
+    RuntimeEvent,
+    RuntimeInfo,
+    RuntimeOptions,
+    TextDelta,
+    Usage,
+)
+from inglenook_llama_cpp.model import Model, import_library
+from inglenook_llama_cpp.sampling import DEFAULTS, Sampler, check_request
+from inglenook_llama_cpp.text import TextStream
+
+__all__ = ["LlamaCppRuntime"]
+
+_WAIT_S = 0.05
+_CLOSE_S = 1.0
+
+
+class LlamaCppRuntime:
+    """Runs one GGUF model, one request at a time; further ones wait."""
+
+    def __init__(self, files: ModelFiles, options: RuntimeOptions) -> None:
+        self._files = files
+        self._options = options
+        self._native: Any = None
+        self._model: Model | None = None
+        self._info: RuntimeInfo | None = None
+        self._load_s = 0.0
+        self._using = threading.Lock()
+        self._closing = False
+
+    def open(self) -> RuntimeInfo:
+        """Load the model; does nothing when it is loaded."""
+        if self._info is not None:
+            return self._info
+        path = self._files.files["model"]
+        header = read_gguf(path, tokens=True)
+        started = time.monotonic()
+        self._native = import_library()
+        self._model = Model(self._native, path, self._files.reference, header, self._options)
+        self._load_s = time.monotonic() - started
+        self._closing = False
+        self._info = RuntimeInfo(
+            context_length=self._model.context_length,
+            trained_context_length=header.context_length,
+            chat_template=header.chat_template,
+            bos=header.bos,
+            eos=header.eos,
+            add_bos=bool(header.add_bos),
+            control_tokens=header.control_tokens,
+            grammar=True,
+            parameters=tuple(DEFAULTS),
+            # A reused prefix was computed in other batches and rounds differently.
+            reproducible="same_cache",
+            device=self._model.device,
+        )
+        return self._info
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """The model's own tokens of `text`."""
+        return self._opened().tokenize(text, special) if text else []
+
+    def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
+        """Stream one answer."""
+        model = self._opened()
+        check_request(request)
+        prompt = request.tokens or ()
+        self._check_prompt(model, prompt)
+        while not self._using.acquire(timeout=_WAIT_S):
+            if cancel.cancelled:
+                yield Usage(prompt_tokens=len(prompt))
+                yield Done("cancelled")
+                return
+        try:
+            load_s, self._load_s = self._load_s, 0.0
+            sampler = Sampler(self._native, model.vocabulary, request, model.context_length)
+            try:
+                answer = _Answer(model, request, cancel, load_s)
+                for event in answer.events(sampler):
+                    yield event
+                    if self._closing:
+                        yield Failed("RuntimeFailure", f"{self._files.reference} was closed.")
+                        return
+            finally:
+                sampler.close()
+        finally:
+            self._using.release()
+
+    def close(self) -> None:
+        """Free the model. Answers under way must be cancelled or closed first."""
+        model, self._model, self._info = self._model, None, None
+        self._closing = True
+        # Freeing what native code still uses would crash; better to leave it until the end.
+        if model is not None and self._using.acquire(timeout=_CLOSE_S):
+            try:
+                model.close()
+            finally:
+                self._using.release()
+
+    def _opened(self) -> Model:
+        if self._model is None:
+            raise RuntimeFailure(f"{self._files.reference} is not open.")
+        return self._model
+
+    def _check_prompt(self, model: Model, prompt: tuple[int, ...]) -> None:
+        # One place must be left for the first token of the answer.
+        if len(prompt) >= model.context_length:
+            raise ContextOverflowError(
+                f"The prompt has {len(prompt)} tokens; {self._files.reference} is open with a "
+                f"context of {model.context_length} for prompt and answer together.",
+                hint="Shorten the conversation or the passages, or raise num_ctx.",
+                needed=len(prompt),
+                available=model.context_length,
+            )
+        if min(prompt) < 0 or max(prompt) >= model.vocabulary_size():
+            raise UserError(f"The prompt has token ids that {self._files.reference} does not know.")
+
+
+class _Answer:
+    """One generation: the loop that every use of llama.cpp comes down to."""
+
+    def __init__(
+        self, model: Model, request: GenerateRequest, cancel: CancelToken, load_s: float
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._cancel = cancel
+        self._load_s = load_s
+        self._text = TextStream(request.stop)
+        self._made = 0
+        self._cached = 0
+        self._prompt_s = 0.0
+
+    def events(self, sampler: Sampler) -> Iterator[RuntimeEvent]:
+        started = time.monotonic()
+        yield from self._read_prompt(self._request.tokens or ())
+        read = time.monotonic()
+        self._prompt_s = read - started
+        done = yield from self._write(sampler)
+        yield Usage(
+            prompt_tokens=len(self._request.tokens or ()),
+            cached_tokens=self._cached,
+            completion_tokens=self._made,
+            load_s=self._load_s,
+            prompt_s=self._prompt_s,
+            completion_s=time.monotonic() - read,
+        )
+        yield done
+
+    def _read_prompt(self, prompt: tuple[int, ...]) -> Iterator[RuntimeEvent]:
+        self._cached = self._model.rewind(prompt, self._request.reuse_prefix)
+        for start in range(self._cached, len(prompt), self._model.batch):
+            if self._cancel.cancelled:
+                return
+            if start > self._cached:
+                yield PromptProgress(start, len(prompt))
+            self._model.evaluate(prompt[start : start + self._model.batch])
+
+    def _write(self, sampler: Sampler) -> Generator[RuntimeEvent, None, Done]:
+        """Yield text until the end; returns the `Done`."""
+        model, limit = self._model, self._request.max_tokens
+        while not self._cancel.cancelled:
+            if limit is not None and self._made >= limit:
+                yield from self._rest()
+                return Done("length")
+            token = sampler.sample(model.context)
+            if model.is_end(token):
+                yield from self._rest()
+                return Done("stop")
+            self._made += 1
+            if text := self._text.feed(model.bytes_of(token)):
+                yield TextDelta(text, tokens=(token,))
+            if self._text.stop_string:
+                return Done("stop", stop_string=self._text.stop_string)
+            if model.evaluated >= model.context_length:
+                yield from self._rest()
+                return Done("length", context_full=True)
+            model.evaluate((token,))
+        yield from self._rest()
+        return Done("cancelled")
+
+    def _rest(self) -> Iterator[RuntimeEvent]:
+        if text := self._text.finish():
+            yield TextDelta(text)

@@ -1,0 +1,142 @@
+"""The sampler of one request, from Ollama's parameter names, and the refusal of the rest."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from inglenook.errors import UserError
+from inglenook.types import GenerateRequest
+
+__all__ = ["DEFAULTS", "Sampler", "check_request"]
+
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "temperature": 0.8,
+        "top_k": 40,
+        "top_p": 0.9,
+        "min_p": 0.0,
+        "typical_p": 1.0,
+        "repeat_last_n": 64,
+        "repeat_penalty": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "num_keep": 4,
+    }
+)
+"""The sampling parameters that this runtime honours, with Ollama's defaults."""
+
+_AT_OPEN = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"})
+_OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "max_tokens"})
+
+
+def check_request(request: GenerateRequest) -> None:
+    """Raise `UserError` for what cannot be honoured."""
+    if not request.tokens:
+        raise UserError("The runtime 'llama-cpp' needs a prompt of at least one token id.")
+    for name, value in request.parameters.items():
+        if name not in DEFAULTS:
+            raise UserError(_refusal(name), hint=f"It honours {', '.join(DEFAULTS)}.")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"PARAMETER {name} must be a number, not {value!r}.")
+    for name, given in (("tools", request.tools), ("logprobs", request.logprobs)):
+        if given:
+            raise UserError(f"The runtime 'llama-cpp' has no {name}.")
+    if request.json_schema is not None and request.grammar is not None:
+        raise UserError("An answer can follow a JSON schema or a grammar, not both.")
+
+
+def _refusal(name: str) -> str:
+    if name in _AT_OPEN:
+        return f"PARAMETER {name} holds for a whole model: it is set when the model is opened."
+    if name in _OF_REQUEST:
+        return f"PARAMETER {name} is given as `{_OF_REQUEST[name]}` of the request."
+    return f"The runtime 'llama-cpp' cannot honour PARAMETER {name}."
+
+
+class Sampler:
+    """Native samplers in llama.cpp's usual order; `close` frees them.
+
+    Args:
+        native: The module `llama_cpp.llama_cpp`.
+        vocabulary: The model's native vocabulary.
+        request: What to sample for; already checked.
+        context_length: What a `repeat_last_n` of -1 means.
+    """
+
+    def __init__(
+        self, native: Any, vocabulary: Any, request: GenerateRequest, context_length: int
+    ) -> None:
+        self._native = native
+        values = {**DEFAULTS, **request.parameters}
+        grammar = _grammar(native, vocabulary, request)
+        self._chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
+        if grammar is not None:
+            native.llama_sampler_chain_add(self._chain, grammar)
+        self._add_penalties(values, request.tokens or (), context_length)
+        if values["temperature"] <= 0:
+            native.llama_sampler_chain_add(self._chain, native.llama_sampler_init_greedy())
+            return
+        self._add_choice(values, request.seed)
+
+    def sample(self, context: Any) -> int:
+        """Choose the next token from the last evaluated position."""
+        return int(self._native.llama_sampler_sample(self._chain, context, -1))
+
+    def close(self) -> None:
+        self._native.llama_sampler_free(self._chain)
+
+    def _add_penalties(
+        self, values: Mapping[str, Any], prompt: Sequence[int], context_length: int
+    ) -> None:
+        last = int(values["repeat_last_n"])
+        last = context_length if last < 0 else last
+        neutral = (
+            values["repeat_penalty"] == 1.0
+            and values["presence_penalty"] == 0.0
+            and values["frequency_penalty"] == 0.0
+        )
+        if last == 0 or neutral:
+            return
+        penalties = self._native.llama_sampler_init_penalties(
+            last,
+            float(values["repeat_penalty"]),
+            float(values["frequency_penalty"]),
+            float(values["presence_penalty"]),
+        )
+        # The prompt counts as repeated text, as with Ollama; the grammar must not see it.
+        for token in prompt[-last:]:
+            self._native.llama_sampler_accept(penalties, token)
+        self._native.llama_sampler_chain_add(self._chain, penalties)
+
+    def _add_choice(self, values: Mapping[str, Any], seed: int | None) -> None:
+        native = self._native
+        seed = secrets.randbits(31) if seed is None else seed % 0xFFFFFFFF
+        steps = [native.llama_sampler_init_top_k(int(values["top_k"]))]
+        if values["typical_p"] < 1.0:
+            steps.append(native.llama_sampler_init_typical(float(values["typical_p"]), 1))
+        if values["top_p"] < 1.0:
+            steps.append(native.llama_sampler_init_top_p(float(values["top_p"]), 1))
+        if values["min_p"] > 0.0:
+            steps.append(native.llama_sampler_init_min_p(float(values["min_p"]), 1))
+        steps.append(native.llama_sampler_init_temp(float(values["temperature"])))
+        steps.append(native.llama_sampler_init_dist(seed))
+        for step in steps:
+            native.llama_sampler_chain_add(self._chain, step)
+
+
+def _grammar(native: Any, vocabulary: Any, request: GenerateRequest) -> Any:
+    text = request.grammar
+    if request.json_schema is not None:
+        from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+        text = json_schema_to_gbnf(json.dumps(dict(request.json_schema)))
+    if text is None:
+        return None
+    grammar = native.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
+    if not grammar:
+        raise UserError("The grammar cannot be parsed.", hint="It must be GBNF with a rule 'root'.")
+    return grammar

@@ -1,0 +1,274 @@
+"""Sources come in, change, move and go; nothing is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from inglenook.errors import StoreError, UserError
+from inglenook.knowledge.catalog import Catalog
+from inglenook.knowledge.knowledge_base import KnowledgeBase
+from inglenook.types import CancelToken, ChunkText, IngestPlan, IngestReport, SourceResult
+
+LONG = "The harbour opens at dawn. " * 40
+
+
+def test_a_first_run_adds_every_source_and_a_second_changes_nothing(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.write("b/c.md", "# Pears\n\nPears are green.")
+
+    assert {"a.txt": "added", "b/c.md": "added"} == desk.outcomes()
+    before = desk.base.count_chunks()
+    report = desk.ingest()
+
+    assert ["unchanged", "unchanged"] == [r.outcome for r in report.results]
+    assert 0 == sum(r.embedded for r in report.results)
+    assert before == report.chunks == desk.base.count_chunks()
+    assert 0 == report.exit_code
+
+
+def test_a_changed_source_shows_its_new_text_only(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    path.write_text("Apples are green and large.")
+
+    assert {"a.txt": "updated"} == desk.outcomes()
+    assert ["Apples are green and large."] == desk.found("apples")
+
+
+def test_the_same_bytes_with_a_new_time_are_unchanged(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    os.utime(path, (1, 1))
+
+    assert {"a.txt": "unchanged"} == desk.outcomes()
+    assert () == desk.base.changed(desk.files())
+
+
+def test_a_renamed_source_keeps_its_chunks(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    before = desk.base.retrieve("apples", 1, "lexical")[0]
+    path.rename(path.with_name("z.txt"))
+
+    assert {"z.txt": "renamed"} == desk.outcomes()
+    after = desk.base.retrieve("apples", 1, "lexical")[0]
+    assert (before.chunk, before.source_id, "z.txt") == (after.chunk, after.source_id, after.source)
+
+
+def test_a_removed_source_is_gone(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.write("b.txt", "Pears are green.")
+    desk.ingest()
+    path.unlink()
+
+    assert {"b.txt": "unchanged", "a.txt": "removed"} == desk.outcomes()
+    assert [] == desk.found("apples")
+
+
+def test_one_bad_source_never_stops_the_others(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.write("empty.txt", "")
+    desk.write("noise.txt", b"\x00\x01\x02\xff\xfe\x00" * 50)
+    desk.write("z.txt", "Zebras are striped.")
+
+    report = desk.ingest()
+
+    outcomes = {r.name: r.outcome for r in report.results}
+    assert {"a.txt": "added", "empty.txt": "failed", "noise.txt": "failed", "z.txt": "added"} == (
+        outcomes
+    )
+    assert 1 == report.exit_code
+    assert all(r.reason and r.message for r in report.results if r.outcome == "failed")
+
+
+def test_a_file_that_cannot_be_opened_is_listed(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    files = [*desk.files(), ("gone.txt", desk.documents / "gone.txt")]
+
+    *_, report = desk.base.ingest(files, CancelToken())
+
+    gone = next(r for r in report.results if r.name == "gone.txt")
+    assert ("failed", "unreadable") == (gone.outcome, gone.reason)
+
+
+def test_a_failed_update_keeps_the_old_version_answerable(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    path.write_bytes(b"\x00\x01\x02" * 100)
+
+    report = desk.ingest()
+
+    assert "failed" == report.results[0].outcome
+    assert "stays answerable" in report.results[0].message
+    assert ["Apples are red."] == desk.found("apples")
+
+
+def test_a_failed_source_is_read_again_only_when_asked_or_changed(desk) -> None:
+    path = desk.write("a.txt", "")
+    assert {"a.txt": "failed"} == desk.outcomes()
+
+    plan = next(iter(desk.base.ingest(desk.files(), CancelToken())))
+    assert isinstance(plan, IngestPlan)
+    assert 0 == plan.to_read
+    assert {"a.txt": "failed"} == desk.outcomes()
+    retried = next(iter(desk.base.ingest(desk.files(), CancelToken(), retry_failed=True)))
+    assert isinstance(retried, IngestPlan)
+    assert 1 == retried.to_read
+    path.write_text("Apples are red.")
+    assert {"a.txt": "added"} == desk.outcomes()
+
+
+def test_equal_texts_of_two_sources_are_both_there_and_embedded_once(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.write("b.txt", "Apples are red.")
+
+    report = desk.ingest()
+
+    assert 2 == desk.base.count_chunks()
+    assert 1 == sum(r.embedded for r in report.results)
+
+
+def test_the_same_text_is_not_embedded_again_by_another_assistant(make_desk, tmp_path) -> None:
+    first, second = make_desk(), make_desk()
+    shared = tmp_path / "embeddings.sqlite"
+    for desk in (first, second):
+        desk.base.close()
+        desk.base = KnowledgeBase(desk.folder, shared, desk.recipe)
+        desk.write("a.txt", LONG)
+
+    assert first.ingest().results[0].embedded > 0
+    assert 0 == second.ingest().results[0].embedded
+
+
+def test_a_cancel_finishes_the_source_in_hand_and_a_rerun_ends_the_same(desk, make_desk) -> None:
+    other = make_desk()
+    for target in (desk, other):
+        for number in range(6):
+            target.write(f"{number}.txt", f"Source number {number}. {LONG}")
+    cancel = CancelToken()
+    seen = []
+    for event in desk.base.ingest(desk.files(), cancel):
+        if isinstance(event, SourceResult):
+            seen.append(event.name)
+            if len(seen) == 3:
+                cancel.cancel()
+    assert ["0.txt", "1.txt", "2.txt"] == seen
+    assert isinstance(event, IngestReport)
+    assert event.cancelled
+    assert 1 == event.exit_code
+
+    desk.ingest()
+    other.ingest()
+
+    assert sorted(other.found("harbour")) == sorted(desk.found("harbour"))
+    assert other.base.count_chunks() == desk.base.count_chunks()
+
+
+def test_another_recipe_builds_beside_and_swaps(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    old = (desk.folder / "current").read_text()
+
+    base = desk.reopened(desk.make_recipe(identity={"embedder": "another"}))
+    assert not base.matches_recipe
+    assert ["Apples are red."] == desk.found("apples"), "words still find it"
+    with pytest.raises(UserError, match="another embedder"):
+        base.retrieve("apples", 3, "vector")
+    report = desk.ingest()
+
+    assert ["added"] == [r.outcome for r in report.results]
+    assert 0 == report.results[0].embedded, "its embedding was kept"
+    assert old != (desk.folder / "current").read_text()
+    assert not (desk.folder / old).exists()
+    assert base.matches_recipe
+
+
+def test_a_cancelled_rebuild_leaves_the_old_catalog_in_use(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.write("b.txt", "Pears are green.")
+    desk.ingest()
+    old = (desk.folder / "current").read_text()
+    base = desk.reopened(desk.make_recipe(identity={"embedder": "another"}))
+    cancel = CancelToken()
+
+    for event in base.ingest(desk.files(), cancel):
+        if isinstance(event, SourceResult):
+            cancel.cancel()
+
+    assert old == (desk.folder / "current").read_text()
+    assert ["Pears are green."] == desk.found("pears")
+
+
+def test_a_second_writer_is_told_at_once(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    other = KnowledgeBase(desk.folder, desk.folder.parent / "embeddings.sqlite", desk.recipe)
+    first = desk.base.ingest(desk.files(), CancelToken())
+    next(first)
+
+    with pytest.raises(StoreError, match="Another process"):
+        next(other.ingest(desk.files(), CancelToken()))
+
+    list(first)
+    assert ["Apples are red."] == desk.found("apples")
+
+
+def test_an_abandoned_generation_is_never_visible_and_is_swept_away(desk) -> None:
+    import numpy
+
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    desk.base.close()
+    path = desk.folder / (desk.folder / "current").read_text()
+    catalog = Catalog(path)
+    source = catalog.sources()[0]
+    chunk = ChunkText("Half written.", 0, 13, desk_locator())
+    catalog.write_chunks(
+        source.id, source.generation + 1, [chunk], ["x"], ["half written"],
+        numpy.ones((1, 64), dtype=numpy.float32),
+    )
+    catalog.close()
+
+    desk.reopened()
+    assert [] == desk.found("half written")
+    desk.ingest()
+
+    with sqlite3.connect(path) as connection:
+        assert (1,) == connection.execute("SELECT count(*) FROM chunks").fetchone()
+
+
+def desk_locator():
+    from inglenook.types import Locator
+
+    return Locator("line", 1)
+
+
+def test_chunks_are_slices_of_their_place(desk) -> None:
+    text = "# One\n\nAlpha beta. Gamma delta.\n\n# Two\n\n" + LONG
+    path = desk.write("a.md", text)
+    desk.ingest()
+
+    for passage in desk.base.retrieve("harbour alpha gamma", 10, "lexical"):
+        assert passage.text == path.read_text()[passage.start : passage.end]
+        assert "line" == passage.locator.kind
+        assert passage.locator.value == path.read_text()[: passage.start].count("\n") + 1
+
+
+def test_a_newer_catalog_is_refused_untouched(desk, tmp_path: Path) -> None:
+    path = tmp_path / "newer.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(StoreError, match="newer version"):
+        Catalog(path)
+
+
+def test_a_damaged_catalog_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.sqlite"
+    path.write_bytes(b"this is not a database" * 1000)
+
+    with pytest.raises(StoreError, match="damaged"):
+        Catalog(path)

@@ -7,7 +7,6 @@ when the part is made.
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -254,9 +253,11 @@ class Host:
         from importlib.metadata import entry_points
 
         # The built-in plugins come first, so that a newcomer with a taken name is the one at fault.
-        found = entry_points(group=PROJECT)
-        for entry in sorted(found, key=lambda e: (_owner(e)[0] != PROJECT, e.name)):
-            yield _Candidate(entry.name, *_owner(entry), entry.load, entry)
+        owned = [(_owner(entry), entry) for entry in entry_points(group=PROJECT)]
+        for owner, entry in sorted(
+            owned, key=lambda found: (found[0][0] != PROJECT, found[1].name)
+        ):
+            yield _Candidate(entry.name, *owner, entry.load, entry)
 
     def _add(
         self, candidate: _Candidate, known: Mapping[str, PluginStatus]
@@ -340,6 +341,8 @@ class Host:
 
 def suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     """A did-you-mean line, or the list of what there is, or "" if there is nothing."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1)
     if close:
         return f"Did you mean '{close[0]}'?"
@@ -347,7 +350,13 @@ def suggestion(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
 
 def _owner(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "")
+    """Name and version of the distribution that brings it."""
+    if entry.dist is None:
+        return ("unknown", "")
+    # Read here: `dist.name` and `dist.version` load the email package and parse the file each time.
+    text = entry.dist.read_text("METADATA") or entry.dist.read_text("PKG-INFO") or ""
+    head = dict(line.partition(": ")[::2] for line in text.partition("\n\n")[0].splitlines())
+    return (head.get("Name", "unknown"), head.get("Version", ""))
 
 
 def _marked_functions(plugin: object) -> list[str]:

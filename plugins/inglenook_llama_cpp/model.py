@@ -172,6 +172,9 @@ def _device(native: Any, options: RuntimeOptions) -> str:
 def _model_parameters(native: Any, options: RuntimeOptions, device: str) -> Any:
     parameters = native.llama_model_default_params()
     parameters.n_gpu_layers = 0
+    if b"AMX_INT8 = 1" in native.llama_print_system_info():
+        # ggml crashes where Linux grants AMX tiles to one thread only (llama.cpp issue 20824).
+        parameters.use_extra_bufts = False
     if device.startswith("gpu"):
         layers = options.gpu_layers
         parameters.n_gpu_layers = _ALL_LAYERS if layers < 0 else layers

@@ -6,6 +6,7 @@ the program.
 
 from __future__ import annotations
 
+import codecs
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 from inglenook.errors import ContextOverflowError, RuntimeFailure, UserError
 from inglenook.models.gguf import read_gguf
+from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
     Done,
@@ -28,7 +30,6 @@ from inglenook.types import (
 )
 from inglenook_llama_cpp.model import Model, import_library
 from inglenook_llama_cpp.sampling import DEFAULTS, Sampler, check_request
-from inglenook_llama_cpp.text import TextStream
 
 __all__ = ["LlamaCppRuntime"]
 
@@ -146,7 +147,9 @@ class _Answer:
         self._request = request
         self._cancel = cancel
         self._load_s = load_s
-        self._text = TextStream(request.stop)
+        # A character may be spread over tokens; half of one at the end is dropped.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stops = StopStrings(request.stop)
         self._made = 0
         self._cached = 0
         self._prompt_s = 0.0
@@ -188,10 +191,10 @@ class _Answer:
                 yield from self._rest()
                 return Done("stop")
             self._made += 1
-            if text := self._text.feed(model.bytes_of(token)):
+            if text := self._stops.feed(self._decoder.decode(model.bytes_of(token))):
                 yield TextDelta(text, tokens=(token,))
-            if self._text.stop_string:
-                return Done("stop", stop_string=self._text.stop_string)
+            if self._stops.found:
+                return Done("stop", stop_string=self._stops.found)
             if model.evaluated >= model.context_length:
                 yield from self._rest()
                 return Done("length", context_full=True)
@@ -200,5 +203,5 @@ class _Answer:
         return Done("cancelled")
 
     def _rest(self) -> Iterator[RuntimeEvent]:
-        if text := self._text.finish():
+        if text := self._stops.finish():
             yield TextDelta(text)

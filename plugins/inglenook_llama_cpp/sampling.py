@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 
 _AT_OPEN = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"})
 _OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "max_tokens"})
+_OLD_PENALTIES = 4
 
 
 def check_request(request: GenerateRequest) -> None:
@@ -71,6 +72,7 @@ class Sampler:
         self, native: Any, vocabulary: Any, request: GenerateRequest, context_length: int
     ) -> None:
         self._native = native
+        self._vocabulary = vocabulary
         values = {**DEFAULTS, **request.parameters}
         grammar = _grammar(native, vocabulary, request)
         self._chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
@@ -101,7 +103,11 @@ class Sampler:
         )
         if last == 0 or neutral:
             return
-        penalties = self._native.llama_sampler_init_penalties(
+        make = self._native.llama_sampler_init_penalties
+        # Newer versions want the size of the vocabulary first.
+        size = self._native.llama_vocab_n_tokens(self._vocabulary)
+        penalties = make(
+            *((size,) if len(make.argtypes) > _OLD_PENALTIES else ()),
             last,
             float(values["repeat_penalty"]),
             float(values["frequency_penalty"]),

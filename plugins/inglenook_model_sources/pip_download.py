@@ -34,6 +34,7 @@ _UNREACHABLE = re.compile(
     r"ConnectionRefusedError|Temporary failure in name resolution|Failed to establish|"
     r"SSLError|Connection (?:refused|aborted|reset)|timed out)"
 )
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 _PUBLIC_INDEX = ("pypi.org", "files.pythonhosted.org")
 
 
@@ -184,9 +185,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _failure(requirement: str, errors: str, hosts: tuple[str, ...]) -> PullError | StoreError:
     """The one line of pip's words that says what went wrong, as an error."""
     where = ", ".join(hosts) or "the folders that pip is set to search"
-    if "No space left on device" in errors or "Disk quota exceeded" in errors:
+    if match := _NO_SPACE.search(errors):
         return StoreError(
-            f"The disk became full while {requirement} was fetched.",
+            f"The disk is full: {requirement} could not be written ({match[0].lower()}).",
             hint="Free some space and pull again; what was finished is kept.",
         )
     if match := _UNREACHABLE.search(errors):

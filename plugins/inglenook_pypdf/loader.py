@@ -12,11 +12,16 @@ from inglenook_pypdf.outline import OutlineUnreadable, page_headings
 from inglenook_pypdf.page_text import is_garbled, readable
 
 if TYPE_CHECKING:
-    from pypdf import PageObject, PdfReader
+    from pypdf import PdfReader
 
 __all__ = ["PdfLoader"]
 
+_LONGEST_REASON = 120
 _NEEDS_OCR = "no text: needs OCR"
+
+
+class _PageUnreadable(Exception):
+    """One page is damaged."""
 
 
 class PdfLoader:
@@ -41,13 +46,10 @@ class PdfLoader:
             if cancel.cancelled:
                 raise Cancelled
             try:
-                text = readable(_page(reader, number).extract_text())
-            except Exception as error:
-                # pypdf raises what a broken page happens to break; the other pages go on.
+                text = _page_text(reader, number)
+            except _PageUnreadable as error:
                 failures += 1
-                yield Notice(
-                    "page-unreadable", f"page {number}: could not be read: {_reason(error)}"
-                )
+                yield Notice("page-unreadable", f"page {number}: could not be read: {error}")
                 continue
             if not text:
                 yield Notice("page-without-text", f"page {number}: no text")
@@ -118,8 +120,12 @@ def _decrypt(reader: PdfReader, request: LoadRequest) -> None:
     )
 
 
-def _page(reader: PdfReader, number: int) -> PageObject:
-    return reader.pages[number - 1]
+def _page_text(reader: PdfReader, number: int) -> str:
+    try:
+        return readable(reader.pages[number - 1].extract_text())
+    except Exception as error:
+        # pypdf raises what a broken page happens to break; the other pages go on.
+        raise _PageUnreadable(_reason(error)) from error
 
 
 def _refuse_too_large(characters: int, request: LoadRequest) -> None:
@@ -140,7 +146,7 @@ def _without_text(name: str, pages: int, failures: int) -> LoadError:
             hint="Open it in a PDF viewer and save it again.",
         )
     return LoadError(
-        f"{name} has no text on its {pages} page(s), only pictures.",
+        f"{name} has no text on its {pages} page(s).",
         reason=_NEEDS_OCR,
         hint="Run text recognition on it first, for example: ocrmypdf in.pdf out.pdf",
     )
@@ -148,7 +154,8 @@ def _without_text(name: str, pages: int, failures: int) -> LoadError:
 
 def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    first = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else type(error).__name__
+    return "".join(character for character in first if character.isprintable())
 
 
 def _silence() -> None:

@@ -186,7 +186,7 @@ class _PageReader:
             elif tag == "table" and self._tables:
                 self._end_cell()
                 self._tables.pop()
-            self._break(2)
+            self._break(self._lines_around_blocks())
         elif tag in _LINES:
             self._break(1)
 
@@ -219,7 +219,7 @@ class _PageReader:
         if tag in _CELLS:
             self._begin_cell()
         elif tag in _BLOCKS:
-            self._break(2)
+            self._break(self._lines_around_blocks())
             if tag == "table":
                 self._tables.append(_Table())
         elif tag in _LINES or tag in ("br", "hr"):
@@ -276,6 +276,9 @@ class _PageReader:
             self._write(words)
             if data[-1].isspace():
                 self._gap = " "
+
+    def _lines_around_blocks(self) -> int:
+        return 1 if "li" in self._open[-3:] else 2
 
     def _break(self, lines: int) -> None:
         """Begin a new line, after `lines` - 1 blank ones, before the next text."""

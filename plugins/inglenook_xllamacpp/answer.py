@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import threading
 import time
@@ -9,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inglenook.errors import ContextOverflowError, InglenookError, RuntimeFailure, UserError
+from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
     Done,
     Failed,
+    GenerateRequest,
     PromptProgress,
     RuntimeEvent,
     TextDelta,
@@ -31,15 +34,17 @@ _Chunk = Mapping[str, Any]
 class Answer:
     """Bridges the library's blocking callback to an iterator."""
 
-    def __init__(self, max_tokens: int | None, cancel: CancelToken, load_s: float) -> None:
-        self._max_tokens = max_tokens
+    def __init__(self, request: GenerateRequest, cancel: CancelToken, load_s: float) -> None:
+        self._max_tokens = request.max_tokens
+        self._stops = StopStrings(request.stop)
         self._cancel = cancel
         self._load_s = load_s
         self._abandoned = False
         self._chunks: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
-        self._pieces = 0
-        self._tokens: list[int] = []
         self._usage = Usage(load_s=load_s)
+        self._made = 0
+        self._unshown: list[int] = []
+        self._writing_since = 0.0
 
     def run(self, server: Any, body: dict[str, Any]) -> None:
         """Generate to the end; runs in a thread of its own and blocks there."""
@@ -68,21 +73,29 @@ class Answer:
             for event in self._events_of(chunk):
                 started = True
                 yield event
+            if self._stops.found:
+                self.abandon()
+                done = Done("stop", stop_string=self._stops.found)
+                break
             done = self._end_of(chunk) or done
+        if rest := self._stops.finish():
+            yield TextDelta(rest, tokens=tuple(self._unshown))
         yield self._final_usage()
-        yield Done("cancelled") if self._cancel.cancelled else done
+        yield Done("cancelled") if self._cancel.cancelled and not self._stops.found else done
 
     def _events_of(self, chunk: _Chunk) -> Iterator[RuntimeEvent]:
         progress = chunk.get("prompt_progress")
-        if progress and progress["processed"] < progress["total"]:
+        if progress and progress["cache"] < progress["processed"] < progress["total"]:
             yield PromptProgress(progress["processed"], progress["total"])
-        for choice in chunk.get("choices") or ():
-            self._tokens += (chunk.get("__verbose") or {}).get("tokens") or ()
-            # Reading the prompt alone gives a token too; nobody asked for it.
-            if choice.get("text") and self._max_tokens != 0:
-                self._pieces += 1
-                tokens, self._tokens = tuple(self._tokens), []
-                yield TextDelta(choice["text"], tokens=tokens)
+        # Reading the prompt alone gives a token too; nobody asked for it.
+        for choice in (chunk.get("choices") or ()) if self._max_tokens != 0 else ():
+            tokens = (chunk.get("__verbose") or {}).get("tokens") or ()
+            self._unshown += tokens
+            self._made += len(tokens)
+            self._writing_since = self._writing_since or time.monotonic()
+            if text := self._stops.feed(choice.get("text") or ""):
+                shown, self._unshown = tuple(self._unshown), []
+                yield TextDelta(text, tokens=shown)
 
     def _end_of(self, chunk: _Chunk) -> Done | None:
         for choice in chunk.get("choices") or ():
@@ -90,9 +103,6 @@ class Answer:
                 made = self._usage.completion_tokens or 0
                 full = self._max_tokens is None or made < self._max_tokens
                 return Done("length", context_full=full)
-            if choice.get("finish_reason") == "stop":
-                word = (chunk.get("__verbose") or {}).get("stopping_word") or ""
-                return Done("stop", stop_string=word)
         return None
 
     def _on_chunk(self, chunk: _Chunk) -> bool:
@@ -141,12 +151,11 @@ class Answer:
         if self._usage.completion_tokens is not None:
             return self._usage
         # Cut short: the last chunk, which counts, never came.
-        return Usage(
-            prompt_tokens=self._usage.prompt_tokens,
-            cached_tokens=self._usage.cached_tokens,
-            completion_tokens=self._pieces,
-            load_s=self._load_s,
-            prompt_s=self._usage.prompt_s,
+        since = self._writing_since
+        return dataclasses.replace(
+            self._usage,
+            completion_tokens=self._made,
+            completion_s=time.monotonic() - since if since else 0.0,
         )
 
 

@@ -84,6 +84,8 @@ class XllamacppRuntime:
         if not text:
             return []
         _, endpoint, _ = self._opened()
+        # Half a surrogate pair is no UTF-8; it counts as the one character that it would show as.
+        text = text.encode("utf-8", "replace").decode()
         body = {"content": text, "add_special": False, "parse_special": special}
         return [int(id) for id in endpoint.ask("/tokenize", body)["tokens"]]
 
@@ -96,7 +98,7 @@ class XllamacppRuntime:
             yield Usage(prompt_tokens=len(body["prompt"]))
             yield Done("cancelled")
             return
-        answer = Answer(request.max_tokens, cancel, self._take_load_s())
+        answer = Answer(request, cancel, self._take_load_s())
         thread = threading.Thread(target=answer.run, args=(server, body), name="xllamacpp-answer")
         self._answering.add(thread)
         thread.start()

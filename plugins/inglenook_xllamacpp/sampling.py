@@ -36,20 +36,23 @@ _OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "
 
 
 def completion_body(request: GenerateRequest) -> dict[str, Any]:
-    """The body of a completion with token ids. Raises `UserError` for what cannot be honoured."""
+    """The body of a completion with token ids. Raises `UserError` for what cannot be honoured.
+
+    Stop strings are not in it: the server loses what it held back for one when an answer ends for
+    another reason.
+    """
     _check(request)
     values = {**DEFAULTS, **request.parameters}
     body: dict[str, Any] = {_NATIVE_NAMES.get(name, name): values[name] for name in DEFAULTS}
     body |= {
         "prompt": list(request.tokens or ()),
-        "stop": [text for text in request.stop if text],
         "n_predict": -1 if request.max_tokens is None else request.max_tokens,
         "seed": -1 if request.seed is None else request.seed % _RANDOM_SEED,
         "cache_prompt": request.reuse_prefix,
         "stream": True,
         # Also the chance to stop while a long prompt is read.
         "return_progress": True,
-        # The stop string and the token ids come with these only.
+        # The token ids come with these only.
         "verbose": True,
         "return_tokens": True,
     }

@@ -194,6 +194,14 @@ class Installation:
 
     # --- profiles and files -----------------------------------------------------------------
 
+    def profile(self, reference: str) -> tuple[Profile, Path] | None:
+        """The profile of an assistant's name or path, everything inherited, and its file.
+
+        None if it is neither; then it may be a model. Raises `ProfileError`.
+        """
+        path = self._profile_path(reference)
+        return None if path is None else (self._load(path, ()), path)
+
     def _profile_path(self, reference: str) -> Path | None:
         file = find_profile_file(reference)
         if file is not None:
@@ -209,18 +217,18 @@ class Installation:
             raise ProfileError(
                 f"{path}: FROM leads back to the same assistant.", hint="Name a model in FROM."
             )
-        profile = load_profile(path, self._names())
+        profile = load_profile(path, self.part_names())
         parent = self._registry.paths().get(profile.model.removesuffix(":latest"))
         if parent is None or parent[0].resolve() == path:
             return profile
         parent_path = parent[0].resolve()
         return profile.inherit(self._load(parent_path, (*seen, path)), parent_path.parent)
 
-    def _names(self) -> dict[str, tuple[str, ...]]:
+    def part_names(self) -> dict[str, tuple[str, ...]]:
         """The names that a profile may use, by kind; embedders are named by their models."""
         kinds = ("runtime", "splitter", "filter")
         names = {kind: self.host.names(kind) for kind in kinds}
-        return {**names, "store": self.host.names("vector_store")}
+        return {**names, "vector_store": self.host.names("vector_store")}
 
     def _find_files(self, profile: Profile, path: Path | None, name: str) -> FileSet:
         from inglenook.knowledge.reading import LoaderTable

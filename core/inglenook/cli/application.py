@@ -6,7 +6,7 @@ descriptions that the host has.
 
 from __future__ import annotations
 
-import difflib
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from inglenook import __version__
 from inglenook.cli.command_table import ALIASES, COMMANDS
 from inglenook.cli.session import OpenTui, Session
-from inglenook.cli.terminal import Terminal
+from inglenook.cli.terminal import Terminal, finish
 from inglenook.errors import InglenookError
 
 __all__ = ["RootGroup", "root", "run"]
@@ -50,6 +50,8 @@ class RootGroup(click.Group):
         """The command that the arguments name. Raises a usage error with a suggestion."""
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
+            import difflib
+
             close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             hint = f" Did you mean '{close[0]}'?" if close else ""
             raise click.UsageError(f"There is no command '{args[0]}'.{hint}", ctx)
@@ -164,10 +166,6 @@ def _no_tui(_installation: object, _assistant: str | None) -> int:
 
 def run(arguments: Sequence[str] | None = None, *, open_tui: OpenTui = _no_tui) -> int:
     """Run one command; every error has been told when this returns its exit code."""
-    import sys
-
-    from inglenook.cli.failures import finish_streams, told
-
     Terminal.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session(Terminal(), open_tui)
@@ -176,5 +174,7 @@ def run(arguments: Sequence[str] | None = None, *, open_tui: OpenTui = _no_tui) 
         code = result if isinstance(result, int) else 0
     # Whatever happens becomes words and an exit code: a traceback is never shown.
     except BaseException as error:  # noqa: BLE001
+        from inglenook.cli.failures import told
+
         code = told(error, session, given)
-    return finish_streams(code, session.terminal)
+    return finish(code)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from inglenook.cli.terminal import FAILED, READER_GONE
 from inglenook.errors import InglenookError
 
 if TYPE_CHECKING:
     from inglenook.cli.session import Session
     from inglenook.cli.terminal import Terminal
 
-__all__ = ["finish_streams", "told"]
+__all__ = ["told"]
 
-_FAILED = 3
 _INTERRUPTED = 130
-_READER_GONE = 1
 _DISK = {
     errno.ENOSPC: ("the disk is full", "Free some space and try again."),
     errno.EDQUOT: ("your quota is used up", "Free some space and try again."),
@@ -38,10 +36,10 @@ def told(error: BaseException, session: Session, arguments: Sequence[str]) -> in
         session.terminal.error("Stopped.")
         return _INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        return _READER_GONE
+        return READER_GONE
     if isinstance(error, SystemExit):
         # click ends so when the reader of stdout has gone away.
-        return error.code if isinstance(error.code, int) else _READER_GONE
+        return error.code if isinstance(error.code, int) else READER_GONE
     kind, message, hint, code = _described(error, session)
     if _wants_json(arguments):
         _tell_machine(session.terminal, kind, message, hint, code, arguments)
@@ -62,13 +60,13 @@ def _described(error: BaseException, session: Session) -> tuple[str, str, str, i
     if isinstance(error, OSError) and error.errno in _DISK:
         reason, hint = _DISK[error.errno]
         place = error.filename if isinstance(error.filename, str) else "A file"
-        return "StoreError", f"{place} cannot be used: {reason}.", hint, _FAILED
+        return "StoreError", f"{place} cannot be used: {reason}.", hint, FAILED
     report = _write_report(error, session)
     return (
         "InternalError",
         f"This is a bug in nook: {type(error).__name__}.",
         f"A report for its makers is in {report}." if report else "No report could be written.",
-        _FAILED,
+        FAILED,
     )
 
 
@@ -121,26 +119,3 @@ def _log_folder(session: Session) -> Path:
     from inglenook.configuration import find_paths
 
     return find_paths(os.environ, session.home).logs
-
-
-# --- the end ----------------------------------------------------------------------------------
-
-
-def finish_streams(code: int, terminal: Terminal) -> int:
-    """Flush what was written, so that an error of the last piece is told too; the exit code."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard(sys.stdout)
-        return code or _READER_GONE
-    except OSError as error:
-        _discard(sys.stdout)
-        terminal.error(f"Error: The output could not be written: {error.strerror}.")
-        return _FAILED
-    return code
-
-
-def _discard(stream: object) -> None:
-    """Let the interpreter's own flush at exit go nowhere."""
-    descriptor = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(descriptor, stream.fileno())  # type: ignore[attr-defined]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inglenook.cli.session import OWN_DISTRIBUTION
+
 if TYPE_CHECKING:
     from inglenook.cli.terminal import Terminal
     from inglenook.host import PluginStatus
 
 __all__ = ["tell_news"]
-
-OWN_DISTRIBUTION = "inglenook"
 
 
 def tell_news(statuses: Sequence[PluginStatus], data: Path, terminal: Terminal) -> None:

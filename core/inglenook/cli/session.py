@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from inglenook.host import Host
     from inglenook.settings import Settings
 
-__all__ = ["OpenTui", "Session"]
+__all__ = ["OWN_DISTRIBUTION", "OpenTui", "Session"]
+
+OWN_DISTRIBUTION = "inglenook"
 
 OpenTui = Callable[["Installation", "str | None"], int]
 
@@ -43,13 +45,15 @@ class Session:
     @cached_property
     def host(self) -> Host:
         """The plugins, loaded; what is new or wrong with them has been said."""
-        from inglenook.cli.plugin_news import tell_news
         from inglenook.host import Host
         from inglenook.privacy import silence_telemetry
 
         silence_telemetry()  # before any plugin's module is imported
         host = Host(self.settings.plugins)
-        tell_news(host.statuses, self.settings.paths.data, self.terminal)
+        if any(s.error or s.distribution != OWN_DISTRIBUTION for s in host.statuses):
+            from inglenook.cli.plugin_news import tell_news
+
+            tell_news(host.statuses, self.settings.paths.data, self.terminal)
         return host
 
     @cached_property

@@ -6,20 +6,24 @@ Text from documents, models and file names may hold escape sequences. A terminal
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 from typing import Any, TextIO
 
-__all__ = ["Terminal", "safe_text"]
+__all__ = ["FAILED", "READER_GONE", "Terminal", "finish", "safe_text"]
+
+READER_GONE = 1
+FAILED = 3
 
 # C0 and C1 control characters but tab and newline, DEL, and the two bidirectional overrides, which
 # make text look like other text. Marks and isolates stay: Hebrew and Arabic need them.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]")
+_UNSAFE = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202d\\u202e]"
 
 
 def safe_text(text: str) -> str:
     """`text` without what could steer a terminal."""
-    return _UNSAFE.sub("", text)
+    return re.sub(_UNSAFE, "", text)
 
 
 class Terminal:
@@ -31,6 +35,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
+        self._status_shown = False
 
     @staticmethod
     def prepare() -> None:
@@ -96,9 +101,11 @@ class Terminal:
 
     def status(self, text: str) -> None:
         """Show, in place, what is being waited for; "" takes it away. Only on a terminal."""
-        if self.shows_progress:
-            sys.stderr.write("\r\x1b[2K" + safe_text(text))
-            sys.stderr.flush()
+        if not self.shows_progress or not (text or self._status_shown):
+            return
+        sys.stderr.write("\r\x1b[2K" + safe_text(text))
+        sys.stderr.flush()
+        self._status_shown = bool(text)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -110,7 +117,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _is_plain(text: str, stream: TextIO) -> bool:
     """Whether the text can be written as it is."""
-    if _UNSAFE.search(text):
+    if re.search(_UNSAFE, text):
         return False
     try:
         text.encode(stream.encoding or "utf-8")
@@ -122,3 +129,23 @@ def _is_plain(text: str, stream: TextIO) -> bool:
 def _write(stream: TextIO, text: str) -> None:
     stream.write(safe_text(text) if _is_terminal(stream) else text)
     stream.flush()
+
+
+def finish(code: int) -> int:
+    """Flush what was written, so that an error of the last piece is told too; the exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard(sys.stdout)
+        return code or READER_GONE
+    except OSError as error:
+        _discard(sys.stdout)
+        _write(sys.stderr, f"Error: The output could not be written: {error.strerror}.\n")
+        return FAILED
+    return code
+
+
+def _discard(stream: TextIO) -> None:
+    """Let the interpreter's own flush at exit go nowhere."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, stream.fileno())

@@ -214,6 +214,8 @@ class Library:
         """Delete the blobs that no manifest names, left by an interruption; the bytes freed."""
         blobs = self.root / "blobs"
         with disk_errors(self.root), self.locked():
+            for path in self.scratch.glob("*.tmp"):
+                path.unlink()  # Such files are written under this lock only.
             return self._drop_unused(tuple(path.name[7:] for path in blobs.glob("sha256-*")))
 
     @contextmanager

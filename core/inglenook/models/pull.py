@@ -121,7 +121,8 @@ def pull(
     if known is None and not address:
         raise _unknown(str(wanted), library)
     name = known.name if known else wanted.full
-    if library.has(name):
+    unfinished = Workbench(library.scratch, parse_reference(name)).folder.exists()
+    if not unfinished and library.has(name):
         yield Pulled(library.show(name), already_there=True)
         return
     if known is None:
@@ -247,6 +248,8 @@ class _Pull:
 
     def _run_alone(self, makers: Mapping[str, tuple[Host, str]]) -> Iterator[PullEvent]:
         if self._library.has(self._known.name):
+            self._bench.clear()
+            self._library.prune()
             yield Pulled(self._library.show(self._known.name), already_there=True)
             return
         clear_leftovers(self._library.scratch, self._bench.folder, time.time() - _LEFTOVER_AGE_S)

@@ -154,8 +154,8 @@ class _Resolver:
             return []
         files = [
             file
-            for path in self.walk(start, _collapse(rest or ("**", "*")))
-            if (file := self.matched(path)) is not None
+            for path, real in self.walk(start, _collapse(rest or ("**", "*")))
+            if (file := self.matched(path, real)) is not None
         ]
         if not files:
             self.nothing(
@@ -187,12 +187,9 @@ class _Resolver:
             return [KnowledgeFile(Path(real), self.name(path), self.rule)]
         return []
 
-    def matched(self, path: str) -> KnowledgeFile | None:
+    def matched(self, path: str, real: str) -> KnowledgeFile | None:
         """A file that a folder or glob led to: what is not fit is skipped and listed."""
         name = self.name(path)
-        if not self.allowed(path):
-            return None
-        real = os.path.realpath(path)
         try:
             status = os.stat(real)
         except OSError as error:
@@ -210,23 +207,26 @@ class _Resolver:
             return KnowledgeFile(Path(real), name, self.rule)
         return None
 
-    def walk(self, start: str, pattern: tuple[str, ...]) -> Iterator[str]:
-        """The files under `start` whose path matches `pattern`; `**` is any number of folders."""
-        todo = [(start, pattern)]
+    def walk(self, start: str, pattern: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """The files under `start` that match `pattern`, as they are called and as they really lie.
+
+        `**` is any number of folders.
+        """
+        todo = [(start, os.path.realpath(start), pattern)]
         while todo:
-            folder, parts = todo.pop()
-            place = (os.path.realpath(folder), len(parts))
-            if place in self.visited:
+            folder, real, parts = todo.pop()
+            if (real, len(parts)) in self.visited:
                 continue  # a link that leads back up, or two ways to the same place
-            self.visited.add(place)
+            self.visited.add((real, len(parts)))
             if parts[0] == "**":
-                todo.append((folder, parts[1:]))
+                todo.append((folder, real, parts[1:]))
             for entry in self.entries(folder):
                 rest = self.step(entry, parts)
-                if rest:
-                    todo.append((entry.path, rest))
-                elif rest is not None:
-                    yield entry.path
+                place = None if rest is None else self.place(entry, real)
+                if rest and place is not None:
+                    todo.append((entry.path, place, rest))
+                elif place is not None:
+                    yield entry.path, place
 
     def step(self, entry: os.DirEntry[str], parts: tuple[str, ...]) -> tuple[str, ...] | None:
         """What is left to match below `entry`: () for a file that matches, None for no match."""
@@ -238,9 +238,17 @@ class _Resolver:
         if head != "**" and not _matches(entry.name, head):
             return None
         if head == "**" or rest:
-            into = self.is_folder(entry) and self.allowed(entry.path)
-            return (parts if head == "**" else rest) if into else None
+            return (parts if head == "**" else rest) if self.is_folder(entry) else None
         return None if self.is_folder(entry) else ()
+
+    def place(self, entry: os.DirEntry[str], folder: str) -> str | None:
+        """Where an entry of the real `folder` really lies; None after reporting that it leads out.
+
+        Only a link (or, on Windows, a junction) can lead out.
+        """
+        if os.sep == "/" and not entry.is_symlink():
+            return os.path.join(folder, entry.name)
+        return os.path.realpath(entry.path) if self.allowed(entry.path) else None
 
     def entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:

@@ -45,7 +45,7 @@ KIND_OF = {
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # An embedder or reranker may be named by its model, which may have a tag: minilm:fp32
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _COMMENT = re.compile(r"(^|[ \t])#")
 _NUMBER = r"(0|[1-9][0-9]*)"
 _PRE = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
@@ -213,7 +213,7 @@ class _Builder:
 
     def words(self, at: Statement) -> tuple[str, dict[str, str]] | None:
         """The name and the options of a statement; None after reporting what is wrong."""
-        if _CONTROL.search(at.value.replace("\t", "")):
+        if _CONTROL.search(at.value):
             self.error(at, f"{at.instruction.upper()} must be one line without control characters.")
             return None
         first, pairs = (at.value, ()) if at.quoted else split_words(at.value)

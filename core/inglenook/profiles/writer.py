@@ -93,7 +93,7 @@ def _parameter_texts(value: ParameterValue) -> tuple[str, ...]:
 def _value(instruction: str, text: str) -> str:
     """`text` bare or in quotes, whichever reads back as the same."""
     for candidate in (text, f'"{text}"', f'"""{text}"""'):
-        if text == "" and candidate == text:
+        if candidate == text and (text == "" or _looks_commented(instruction, text)):
             continue
         statement = _read_back(f"{instruction} {candidate}\n")
         if statement is not None and statement.value == text:
@@ -102,6 +102,10 @@ def _value(instruction: str, text: str) -> str:
         f"{instruction} {shown(text)} cannot be written in an Assistantfile.",
         hint='A line that ends in """ and a NUL character have no spelling there.',
     )
+
+
+def _looks_commented(instruction: str, text: str) -> bool:
+    return instruction in {"FROM", "ADAPTER", "DRAFT"} and _COMMENT.search(text) is not None
 
 
 def _read_back(text: str) -> Statement | None:

@@ -88,7 +88,7 @@ class StreamDriver:
         self._text = ""  # the end of the stream: some text that was shown, all that was not
         self._start = 0  # where `_text` begins in the stream
         self._shown = 0  # up to where the stream was shown
-        self._marks: list[tuple[int, int]] = []  # what was found in the part of `_text` shown
+        self._anchor = 0  # an earlier `_shown`, so never inside a finding
         self._told: set[tuple[str, str]] = set()
         self._findings: list[Finding] = []
         self._blocked: Blocked | None = None
@@ -159,24 +159,18 @@ class StreamDriver:
         """Ask all rules about what is held back and the context before it.
 
         A finding that reaches from the context into the new text contradicts what was shown: the
-        window began in an unlucky place, and a larger one is tried.
+        window began inside an earlier finding or after what a rule looks behind for, and a larger
+        one is tried.
         """
         reach = self._reach
         while True:
-            base = self._window_start(reach)
+            base = max(self._start, self._shown - reach)
             window = self._text[base - self._start :]
             opinions = tuple(consult(rule, window, context, self._clock) for rule in self._rules)
             view = _View(window, base, self._shown - base, opinions)
             if base == self._start or not view.crossed(view.edge):
                 return view
             reach = 4 * reach + 64
-
-    def _window_start(self, reach: int) -> int:
-        start = max(self._start, self._shown - reach)
-        for begin, end in reversed(self._marks):
-            if begin < start < end:
-                start = max(self._start, begin)
-        return start
 
     def _cut(self, view: _View, *, final: bool) -> int:
         """Up to where the window may be shown: never inside a finding, nor what may grow."""
@@ -241,19 +235,16 @@ class StreamDriver:
         yield self._blocked
 
     def _move_on(self, view: _View, cut: int) -> None:
-        for span in view.occupied():
-            if view.edge <= span.start < cut:
-                self._marks.append((view.base + span.start, view.base + span.end))
         self._shown = view.base + cut
         if self._blocked is not None:
-            self._text, self._start, self._marks = "", self._shown, []
-        elif self._shown - self._start > 2 * self._keep:
-            self._forget(self._shown - self._keep)
+            self._forget(self._shown)
+            self._text = ""
+        elif self._shown - self._anchor > self._keep:
+            self._forget(self._anchor)
 
     def _forget(self, offset: int) -> None:
         self._text = self._text[offset - self._start :]
-        self._start = offset
-        self._marks = [(begin, end) for begin, end in self._marks if end > offset]
+        self._start, self._anchor = offset, self._shown
 
 
 def _first_withheld(view: _View, cut: int) -> tuple[Opinion, int] | None:

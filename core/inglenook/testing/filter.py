@@ -1,13 +1,6 @@
 """The conformance kit for filters: what the stream driver and the host rely on.
 
-class TestMyFilter(FilterKit):
-    @pytest.fixture
-    def filter(self):
-        return MyFilter({})
-
-    @pytest.fixture
-    def harmful(self):
-        return ("call +49 30 1234567 now",)
+Fill in two fixtures: `filter`, and `harmful`, texts in each of which it finds something.
 """
 
 from __future__ import annotations
@@ -23,6 +16,7 @@ from hypothesis import strategies as st
 from inglenook.protocols import Filter
 from inglenook.security.merge import FilterRule, judge
 from inglenook.security.stream import StreamDriver
+from inglenook.testing.guard import Kit
 from inglenook.types import Action, FilterContext, Span, Stage, TextDelta
 
 __all__ = ["FilterKit"]
@@ -41,17 +35,11 @@ _GROWING = FilterContext(Stage.OUTPUT, final=False)
 _FILLER = st.text("abz019 .,<>[]|/\n\r\t_-é文\u200f😀", max_size=12)
 
 
-class FilterKit:
+class FilterKit(Kit):
     """Subclass it, give the fixtures `filter` and `harmful`, and run pytest.
 
     `harmless` and `worst_cases` may be given too. Tests may be added, not replaced.
     """
-
-    def __init_subclass__(cls, **kwargs: object) -> None:
-        super().__init_subclass__(**kwargs)
-        replaced = [name for name in vars(cls) if name.startswith("test_") and name in _TESTS]
-        if replaced:
-            raise TypeError(f"{cls.__name__} may not replace {', '.join(replaced)} of the kit")
 
     @pytest.fixture
     def filter(self) -> Filter:
@@ -181,9 +169,6 @@ class FilterKit:
         """If it fails: a rule backtracks; a hostile text could stop the program."""
         slow = [piece for piece in worst_cases if not _is_linear(filter, piece)]
         assert slow == []
-
-
-_TESTS = frozenset(name for name in vars(FilterKit) if name.startswith("test_"))
 
 
 def _texts(harmful: tuple[str, ...]) -> st.SearchStrategy[str]:

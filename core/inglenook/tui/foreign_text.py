@@ -16,7 +16,9 @@ __all__ = ["one_line", "plain_text", "shown"]
 def _replacements() -> Mapping[int, str | None]:
     controls = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"]
     # A lone surrogate (an undecodable byte in a file name) cannot be written to a terminal.
-    return dict.fromkeys(controls) | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
+    return dict.fromkeys(controls) | dict.fromkeys(
+        range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}"
+    )
 
 
 _REPLACEMENTS = MappingProxyType(_replacements())

@@ -7,7 +7,7 @@ a `Failed`. Everything else here may be called from the screen's own thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inglenook.assistants.assistant import Assistant
     from inglenook.assistants.installation import Installation
 
-__all__ = ["Choice", "LoadingModel", "Opened", "Session", "SessionEvent"]
+__all__ = ["Choice", "Job", "LoadingModel", "Opened", "Session", "SessionEvent"]
 
 CLOSING_PATIENCE_S = 1.5
 """How long a stopped job may take to end before its model is closed under its hands."""
@@ -62,6 +62,7 @@ class LoadingModel:
 
 
 SessionEvent = Opened | LoadingModel | IngestEvent | AskEvent
+Job = Generator[SessionEvent, None, None]
 
 
 class Session:
@@ -81,11 +82,11 @@ class Session:
 
     # --- jobs -------------------------------------------------------------------------------
 
-    def start(self, name: str) -> Iterator[SessionEvent]:
+    def start(self, name: str) -> Job:
         """Open an assistant, read its documents if that was never done, load its model."""
         return self._job(partial(self._start, name))
 
-    def ask(self, question: str) -> Iterator[SessionEvent]:
+    def ask(self, question: str) -> Job:
         """Answer a question. A finished or stopped answer becomes part of the conversation."""
         return self._job(partial(self._ask, question, self._history))
 
@@ -121,16 +122,14 @@ class Session:
 
     # --- inside a job -----------------------------------------------------------------------
 
-    def _job(
-        self, events: Callable[[CancelToken], Iterator[SessionEvent]]
-    ) -> Iterator[SessionEvent]:
+    def _job(self, events: Callable[[CancelToken], Iterator[SessionEvent]]) -> Job:
         # Made here and not in the thread: a stop that comes before the thread runs must count.
         self._cancel = cancel = CancelToken()
         return self._reported(events, cancel)
 
     def _reported(
         self, events: Callable[[CancelToken], Iterator[SessionEvent]], cancel: CancelToken
-    ) -> Iterator[SessionEvent]:
+    ) -> Job:
         try:
             with self._working:
                 if not self._closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,14 +67,22 @@ def gguf_file(tmp_path: Path, gguf_bytes: bytes) -> Path:
 
 @pytest.fixture(scope="session")
 def wide_bytes() -> bytes:
-    """Six pieces' worth of bytes that do not compress."""
-    return b"".join(hashlib.sha256(struct.pack("<I", n)).digest() for n in range(48_000))
+    """Four pieces' worth of bytes that do not compress."""
+    return b"".join(hashlib.sha256(struct.pack("<I", n)).digest() for n in range(32_000))
 
 
-@pytest.fixture(scope="session")
-def catalog_text(gguf_bytes: bytes, wide_bytes: bytes) -> str:
-    """A catalog of `tiny:one` (one part), `tiny:six` (six parts) and `tiny:two` (two files)."""
-    six = "".join(
+@pytest.fixture
+def catalog_text(gguf_bytes: bytes, wide_bytes: bytes, tmp_path: Path) -> str:
+    """A catalog of `tiny:one` (one part), `tiny:two` (two files) and `tiny:four` (four parts).
+
+    `tiny:parts` is `tiny:four` from plain files instead of packages.
+    """
+    plain = "".join(
+        f'[[model.file.source.part]]\naddress = "{(tmp_path / "index" / f"{n}.bin").as_posix()}"\n'
+        f'size_bytes = {len(piece)}\nsha256 = "{sha(piece)}"\n'
+        for n, piece in enumerate(pieces(wide_bytes))
+    )
+    four = "".join(
         f'[[model.file.source.part]]\naddress = "wide-part{n}==1.0/wide/{n}.bin"\n'
         f'size_bytes = {len(piece)}\ndownload_bytes = {len(piece)}\nsha256 = "{sha(piece)}"\n'
         for n, piece in enumerate(pieces(wide_bytes))
@@ -90,13 +98,21 @@ context_length = 512
 {_file("model", gguf_bytes)}
 {_pip("tiny-one==1.0/tiny/model.gguf", len(gguf_bytes))}
 [[model]]
-name = "tiny:six"
+name = "tiny:four"
 format = "other"
 licence = "MIT"
 {_file("model", wide_bytes)}
 [[model.file.source]]
 scheme = "pip"
-{six}
+{four}
+[[model]]
+name = "tiny:parts"
+format = "other"
+licence = "MIT"
+{_file("model", wide_bytes)}
+[[model.file.source]]
+scheme = "file"
+{plain}
 [[model]]
 name = "tiny:two"
 format = "sentence-onnx"
@@ -128,11 +144,11 @@ def sha(data: bytes) -> str:
 
 
 def pieces(data: bytes) -> list[bytes]:
-    size = len(data) // 6
-    return [data[n * size : (n + 1) * size] for n in range(6)]
+    size = len(data) // 4
+    return [data[n * size : (n + 1) * size] for n in range(4)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def catalog(catalog_text: str) -> Catalog:
     return parse_catalog(catalog_text)
 
@@ -167,10 +183,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def publish(
-    index: Path, gguf_bytes: bytes, wide_bytes: bytes
-) -> Iterator[Callable[[str], list[Path]]]:
-    """Puts the packages of a model of the catalog into the index."""
+def publish(index: Path, gguf_bytes: bytes, wide_bytes: bytes) -> Callable[[str], list[Path]]:
+    """Puts the packages, or files, of a model of the catalog into the index."""
 
     def write(name: str) -> list[Path]:
         if name == "tiny:one":
@@ -178,9 +192,14 @@ def publish(
         if name == "tiny:two":
             members = {"a/model.onnx": b"onnx", "a/tokenizer.json": b"{}"}
             return [write_wheel(index, "tiny-two", "1.0", members)]
+        if name == "tiny:parts":
+            files = [index / f"{n}.bin" for n in range(4)]
+            for file, piece in zip(files, pieces(wide_bytes), strict=True):
+                file.write_bytes(piece)
+            return files
         return [
             write_wheel(index, f"wide-part{n}", "1.0", {f"wide/{n}.bin": piece})
             for n, piece in enumerate(pieces(wide_bytes))
         ]
 
-    yield write
+    return write

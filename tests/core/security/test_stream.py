@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 from inglenook.security.merge import FilterRule, judge
 from inglenook.security.stream import Blocked, StreamDriver
 from inglenook.testing.fake_filter import FakeFilter
-from inglenook.types import Action, FilterContext, Finding, Notice, Stage, TextDelta
+from inglenook.types import (
+    Action,
+    FilterContext,
+    Finding,
+    Notice,
+    Span,
+    Stage,
+    TextDelta,
+    Verdict,
+)
 
 OUTPUT = FilterContext(Stage.OUTPUT)
 MANY = settings(max_examples=1000, deadline=None)
@@ -201,3 +211,29 @@ def test_a_long_answer_does_not_make_the_driver_grow():
     filter_sizes = [len(text) for text in only.filter.checked]
     assert max(filter_sizes) <= 2 * 11 + only.filter.max_match
     assert len(driver._text) <= 3 * 4096
+
+
+class LooksBehind:
+    """Finds `cd`, but not after `ab`; what it looks behind for is not part of the match."""
+
+    max_match = 2
+
+    def check(self, text, context):
+        spans = tuple(Span(*m.span(), "x", 1.0, "x", "*") for m in re.finditer("(?<!ab)cd", text))
+        return Verdict(Action.REDACT if spans else Action.ALLOW, spans)
+
+    def unstable_from(self, text):
+        return len(text) - (text.endswith("c") and not text.endswith("abc"))
+
+
+def test_a_rule_that_looks_behind_what_was_shown_is_not_misled():
+    driver = StreamDriver([rule(LooksBehind())], OUTPUT)
+    assert shown(run(driver, "abcd cd")) == "abcd *"
+
+
+def test_matches_that_tile_a_run_stay_where_the_whole_text_has_them():
+    text = "x" + "a" * 20_001
+    driver = StreamDriver([rule(FakeFilter("aa", replacement="*"))], OUTPUT)
+    assert shown(run(driver, [text[i : i + 7] for i in range(0, len(text), 7)])) == (
+        "x" + "*" * 10_000 + "a"
+    )

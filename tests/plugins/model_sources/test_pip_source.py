@@ -165,7 +165,7 @@ def test_an_archive_of_sources_is_never_built(packages: Path, target: Path, tmp_
     (root / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
     archive = packages / "evil-1.0.tar.gz"
     subprocess.run(["tar", "czf", str(archive), "-C", str(tmp_path), root.name], check=True)
-    with pytest.raises(PullError, match="no wheel of evil==1.0"):
+    with pytest.raises(PullError, match=r"no wheel of evil==1\.0"):
         fetch(FetchPart("evil==1.0/m", "", 1), target)
     assert not trap.exists()
 

@@ -1,4 +1,4 @@
-"""The keys, made from the bindings themselves so that it cannot be wrong."""
+"""The keys and what they do, made from the bindings themselves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
         super().__init__()
-        self._listed = tuple(bindings)
+        self._listed = tuple(binding for binding in bindings if binding.tooltip)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as box:

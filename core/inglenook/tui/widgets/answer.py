@@ -44,6 +44,7 @@ class AnswerView(Vertical):
         super().__init__()
         self.body = GrowingText()
         self._state = Line("searching …", "state")
+        self._sources = Vertical(classes="sources")
         self._notes = Vertical(classes="notes")
         self._said: dict[str, None] = {}
         self._thought = 0
@@ -51,6 +52,7 @@ class AnswerView(Vertical):
     def compose(self) -> Iterator[Widget]:
         yield self._state
         yield self.body
+        yield self._sources
         yield self._notes
 
     def show(self, event: AskEvent) -> None:
@@ -70,7 +72,7 @@ class AnswerView(Vertical):
             case Finding():
                 self._note("⚑ " + finding_line(event), "finding")
             case Notice(message=message):
-                self._note("ⓘ " + message, "notice")
+                self._note("• " + message, "notice")
             case Usage():
                 pass  # Part of the answer, which follows.
             case Answered(answer=answer):
@@ -94,22 +96,17 @@ class AnswerView(Vertical):
         self._say_state("")
         if answer.text:
             self.body.replace(annotated(answer, citation_numbers(answer.passages)))
-        lines: list[Line] = []
+        self._sources.mount(*(Line(content, "citation") for content in _citations(answer)))
         if answer.abstained:
             self.add_class("abstained")
             if answer.stop_reason != "content_filter":
-                lines.append(Line("∅ Nothing relevant was found, so the model was not asked."))
-        lines += [Line(content, "citation") for content in _citations(answer)]
+                self._note("∅ Nothing relevant was found, so the model was not asked.", "remark")
         remark = END_REMARKS.get(answer.stop_reason, "")
         if not answer.text and not remark:
             remark = "the model said nothing"
-        if remark:
-            self.add_class("cut")
         last = " · ".join(part for part in (remark, usage_line(answer.usage)) if part)
         if last:
-            lines.append(Line(last, "usage"))
-        if lines:
-            self._notes.mount(*lines)
+            self._note(last, "usage")
 
 
 def _citations(answer: Answer) -> Iterator[Content]:

@@ -17,7 +17,13 @@ class Composer(TextArea):
     # Enter and its kin are caught before the field itself would insert a line.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "send", "Send", id="composer.send", priority=True, tooltip="Ask the question."
+            "enter",
+            "send",
+            "Send",
+            id="composer.send",
+            priority=True,
+            show=False,
+            tooltip="Ask the question.",
         ),
         Binding(
             "ctrl+j,shift+enter",
@@ -43,7 +49,7 @@ class Composer(TextArea):
             soft_wrap=True,
             compact=True,
             highlight_cursor_line=False,
-            placeholder="Ask a question …",
+            placeholder="Ask a question … (enter sends, ctrl+j begins a new line)",
         )
 
     def action_send(self) -> None:

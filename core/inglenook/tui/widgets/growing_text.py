@@ -21,7 +21,7 @@ class GrowingText(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._closed: list[str] = []
+        self._pieces: list[str] = []
         self._open = ""
         self._widget = _piece(Content())
         self._widget.display = False
@@ -32,7 +32,7 @@ class GrowingText(Vertical):
     @property
     def text(self) -> str:
         """What is shown."""
-        return "\n".join((*self._closed, self._open))
+        return "\n".join((*self._pieces, self._open))
 
     def append(self, text: str) -> None:
         """Add text at the end."""
@@ -41,7 +41,7 @@ class GrowingText(Vertical):
         for piece in pieces[:-1]:
             self._widget.update(Content(piece))
             self._widget.display = True
-            self._closed.append(piece)
+            self._pieces.append(piece)
             self._widget = _piece(Content())
             self.mount(self._widget)
         self._open = pieces[-1]
@@ -57,7 +57,7 @@ class GrowingText(Vertical):
             end = first + piece.count("\n") + 1
             pieces.append(Content("\n").join(lines[first:end]))
             first = end
-        self._closed = [piece.plain for piece in pieces[:-1]]
+        self._pieces = [piece.plain for piece in pieces[:-1]]
         self._open = pieces[-1].plain
         with self.app.batch_update():
             self.remove_children()

@@ -8,10 +8,9 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from inglenook.tui.foreign_text import shown
-from inglenook.tui.widgets.line import Line, failure_line
+from inglenook.tui.widgets.line import Line
 from inglenook.tui.wording import progress_line, report_line, source_line
 from inglenook.types import (
-    Failed,
     IngestEvent,
     IngestPlan,
     IngestProgress,
@@ -36,7 +35,7 @@ class IngestionView(Vertical):
     def compose(self) -> Iterator[Widget]:
         yield self._progress
 
-    def show(self, event: IngestEvent | Failed) -> None:
+    def show(self, event: IngestEvent) -> None:
         """Bring the next event onto the screen."""
         match event:
             case IngestPlan(to_read=to_read):
@@ -47,17 +46,18 @@ class IngestionView(Vertical):
                 self._remark("✗ " + source_line(event))
             case SourceResult(name=name, notices=notices):
                 for notice in notices:
-                    self._remark(f"ⓘ {name}: {notice.message}")
+                    self._remark(f"• {name}: {notice.message}")
             case Notice(message=message):
-                self._remark("ⓘ " + message)
+                self._remark("• " + message)
             case IngestReport():
                 self._progress.update(shown(report_line(event)))
                 more = len(self._remarks) - MOST_REMARKS
                 if more > 0:
                     self.mount(Line(f"… and {more} more; `nook ingest` lists them all.", "notice"))
-            case Failed():
-                self._progress.display = False
-                self.mount(failure_line(event))
+
+    def end(self) -> None:
+        """It ends without a report; the remarks stay."""
+        self._progress.display = False
 
     def _remark(self, text: str) -> None:
         self._remarks.append(text)

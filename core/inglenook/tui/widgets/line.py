@@ -20,12 +20,12 @@ class Line(Static):
     """
 
     def __init__(self, text: str | Content, kind: str = "remark") -> None:
-        super().__init__(
-            shown(text) if isinstance(text, str) else text, classes=kind, markup=False
-        )
+        super().__init__(shown(text) if isinstance(text, str) else text, classes=kind, markup=False)
 
 
 def failure_line(failure: Failed) -> Line:
-    """What went wrong and what to do next, on two lines."""
+    """What went wrong and what to do next, on two lines. A stop is not an error."""
+    if failure.error == "Cancelled":
+        return Line("stopped", "usage")
     hint = f"\n  {failure.hint}" if failure.hint else ""
     return Line(f"✗ {failure.message}{hint}", "error")

@@ -24,29 +24,14 @@ class PassageCard(Static):
     """One passage: number, source, place, score and text; what an answer quotes stands out."""
 
     def __init__(self, number: int, passage: Passage) -> None:
-        super().__init__(markup=False)
+        super().__init__(_card(number, passage, ()), markup=False)
         self.passage = passage
         self._number = number
-
-    def on_mount(self) -> None:
-        self.update(self._content(()))
 
     def mark(self, citations: Sequence[Citation]) -> None:
         """Show which stretches of the passage the answer quotes."""
         self.set_class(bool(citations), "cited")
-        self.update(self._content(citations))
-
-    def _content(self, citations: Sequence[Citation]) -> Content:
-        passage = self.passage
-        headings = " › ".join(one_line(heading) for heading in passage.headings)
-        return Content.assemble(
-            shown(f"[{self._number}] ", "bold $text-accent"),
-            shown(one_line(place(passage)), "bold"),
-            shown(f"  score {passage.score:.2f}", "$text-muted"),
-            shown(f"\n{headings}" if headings else "", "italic $text-muted"),
-            "\n",
-            _quoted(passage, citations),
-        )
+        self.update(_card(self._number, self.passage, citations))
 
 
 class PassagesPane(VerticalScroll):
@@ -79,6 +64,18 @@ class PassagesPane(VerticalScroll):
             self.remove_children()
             self.mount(*widgets)
             self.scroll_home(animate=False)
+
+
+def _card(number: int, passage: Passage, citations: Sequence[Citation]) -> Content:
+    headings = " › ".join(one_line(heading) for heading in passage.headings)
+    return Content.assemble(
+        shown(f"[{number}] ", "bold $text-accent"),
+        shown(one_line(place(passage)), "bold"),
+        shown(f"  score {passage.score:.2f}", "$text-muted"),
+        shown(f"\n{headings}" if headings else "", "italic $text-muted"),
+        "\n",
+        _quoted(passage, citations),
+    )
 
 
 def _quoted(passage: Passage, citations: Sequence[Citation]) -> Content:

@@ -1,4 +1,4 @@
-"""The bar below: which assistant and model, whether anything can leave the machine, what goes on."""
+"""The bar below: assistant, model, whether anything can leave the machine, and what goes on."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class StatusBar(Static):
         )
         name = shown(one_line(self.assistant) or "no assistant", "bold")
         parts = [badge, name]
-        if self.model and self.model != self.assistant:
-            parts.append(shown(one_line(self.model)))
         if self.activity:
             parts.append(shown(one_line(self.activity), "$text-accent"))
+        if self.model and self.model != self.assistant:
+            parts.append(shown(one_line(self.model), "$text-muted"))
         return shown(" · ", "dim").join(parts)

@@ -1,0 +1,51 @@
+"""What the engine offers to a plugin's command: filters and loaders, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from inglenook.errors import InglenookError, LoadError
+from inglenook.host import Host
+from inglenook.knowledge.reading import LoaderTable
+from inglenook.protocols import Filter
+from inglenook.types import CancelToken, Notice, Section
+
+__all__ = ["EngineCommandContext"]
+
+
+class EngineCommandContext:
+    """The `CommandContext` of one run of a command.
+
+    Args:
+        host: Makes the parts.
+        cancel: Ends the reading of files too.
+    """
+
+    def __init__(self, host: Host, cancel: CancelToken) -> None:
+        self._host = host
+        self._loaders = LoaderTable(host)
+        self._cancel = cancel
+
+    def make_filter(self, name: str, options: Mapping[str, Any]) -> Filter:
+        """A filter by name."""
+        return self._host.make_filter(name, options)
+
+    def load_text(self, path: Path) -> Iterator[Section | Notice]:
+        """Read a file with the loader for its type. Raises `LoadError` for whatever goes wrong."""
+        if not path.is_file():
+            raise LoadError(f"There is no file {path}.", reason="unreadable")
+        try:
+            yield from self._loaders.load(path, str(path), self._cancel)
+        except InglenookError:
+            raise
+        except OSError as error:
+            raise LoadError(
+                f"{path} cannot be read: {error.strerror or error}.", reason="unreadable"
+            ) from error
+        # Loaders are plugins over parsers of untrusted files: they may raise anything.
+        except Exception as error:
+            raise LoadError(
+                f"{path}: the loader failed: {type(error).__name__}: {error}", reason="broken"
+            ) from error

@@ -1,0 +1,79 @@
+"""`nook ask`: one question, one answer with its citations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inglenook.cli.session import Session
+
+if TYPE_CHECKING:
+    from inglenook.assistants.assistant import Assistant
+
+
+@click.command()
+@click.argument("name")
+@click.argument("question", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@click.option("--stream", is_flag=True, help="With --json: one event a line, as it happens.")
+@click.option("--no-ingest", is_flag=True, help="Do not read documents first, ever.")
+@click.pass_obj
+def ask(
+    session: Session,
+    name: str,
+    question: tuple[str, ...],
+    as_json: bool,
+    stream: bool,
+    no_ingest: bool,
+) -> int:
+    """Ask NAME (an assistant, an Assistantfile or a model) one question.
+
+    Without QUESTION it is read from standard input. The answer and what it cites are written to
+    standard output, everything else to standard error. Documents that were never read are read
+    first.
+    """
+    from inglenook.cli.consent import with_consent
+    from inglenook.cli.question import question_from
+
+    if stream and not as_json:
+        raise click.UsageError("--stream needs --json.")
+    text = question_from(session.terminal, question)
+
+    def work() -> int:
+        from inglenook.cli.ingestion import prepare
+
+        with session.installation.assistant(name) as assistant:
+            code = prepare(session, assistant, ingest=not no_ingest)
+            if code > 1:
+                return code
+            if as_json:
+                return max(code, _ask_json(session, assistant, text, stream=stream))
+            from inglenook.cli import answers
+
+            return max(
+                code, answers.exit_code(answers.print_answer(session.terminal, assistant, text))
+            )
+
+    return with_consent(session, name, work)
+
+
+def _ask_json(session: Session, assistant: Assistant, question: str, *, stream: bool) -> int:
+    from inglenook.assistants.forms import answer_form, event_form
+    from inglenook.cli import answers
+    from inglenook.types import Answered, Failed
+
+    code = 0
+    for event in answers.events_of(assistant, question):
+        if stream:
+            session.terminal.json(event_form(event), line=True)
+        if isinstance(event, Failed):
+            error = answers.error_of(event)
+            if not stream:
+                raise error
+            code = error.exit_code
+        elif isinstance(event, Answered):
+            code = answers.exit_code(event.answer)
+            if not stream:
+                session.terminal.json(answer_form(event.answer))
+    return code

@@ -1,0 +1,46 @@
+"""`nook rm`: take assistants and models away."""
+
+from __future__ import annotations
+
+import click
+
+from inglenook.cli.session import Session
+
+
+@click.command("rm")
+@click.argument("reference", nargs=-1, required=True)
+@click.pass_obj
+def rm(session: Session, reference: tuple[str, ...]) -> int:
+    """Remove each REFERENCE, an assistant or a model.
+
+    Of an assistant only the name goes: its Assistantfile and documents stay where they are.
+    """
+    from inglenook.errors import InglenookError
+
+    removed = 0
+    failure: InglenookError | None = None
+    for name in reference:
+        try:
+            session.terminal.out(_remove(session, name))
+            removed += 1
+        except InglenookError as error:
+            # The others are removed all the same; the last error is the one that is told.
+            if failure is not None:
+                session.terminal.error(f"Error: {failure}")
+            failure = error
+    if failure is None:
+        return 0
+    if not removed:
+        raise failure
+    session.terminal.error(f"Error: {failure}")
+    return 1
+
+
+def _remove(session: Session, name: str) -> str:
+    from inglenook.cli.columns import megabytes
+
+    installation = session.installation
+    if installation.forget(name):
+        return f"Removed the assistant {name}; its files stay."
+    model, freed = installation.library.remove(name)
+    return f"Removed the model {model} ({megabytes(freed)} freed)."

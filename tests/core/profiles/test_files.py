@@ -1,0 +1,253 @@
+"""FILE lines become real files inside what the user allowed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from inglenook.errors import GrantError, LoadError
+from inglenook.profiles import FileRule, Profile
+from inglenook.profiles.files import FileSet, resolve_files
+from inglenook.profiles.opening import open_checked
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    folder = tmp_path / "profile"
+    for name in ("a.txt", "b.pdf", "docs/c.txt", "docs/deep/d.txt", "docs/e.png", "docs/.h.txt"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (folder / "Assistantfile").write_text("FROM m\n")
+    (tmp_path / "outside.txt").write_text("secret")
+    return folder
+
+
+def accepts(path: Path) -> bool:
+    return path.suffix in {".txt", ".pdf"} or path.name == "Assistantfile"
+
+
+def find(base: Path, *patterns: str, grants=(), optional=False, max_bytes=None) -> FileSet:
+    rules = tuple(FileRule(pattern, optional, line) for line, pattern in enumerate(patterns, 2))
+    profile = Profile(models=("m",), files=rules)
+    return resolve_files(profile, base, grants, accepts, assistant="helper", max_bytes=max_bytes)
+
+
+def names(found: FileSet) -> list[str]:
+    assert found.problems == ()
+    return [file.name for file in found.files]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("a.txt", ["a.txt"]),
+        ("./docs/../a.txt", ["a.txt"]),
+        ("*.txt", ["a.txt"]),
+        ("docs", ["docs/c.txt", "docs/deep/d.txt"]),
+        ("docs/", ["docs/c.txt", "docs/deep/d.txt"]),
+        ("docs/*", ["docs/c.txt"]),
+        ("**/*.txt", ["a.txt", "docs/c.txt", "docs/deep/d.txt"]),
+        ("docs/**", ["docs/c.txt", "docs/deep/d.txt"]),
+        ("**/**/d.txt", ["docs/deep/d.txt"]),
+        ("d*/[b-d].t?t", ["docs/c.txt"]),
+        ("docs/.*", ["docs/.h.txt"]),
+        ("docs/.h.txt", ["docs/.h.txt"]),
+        (".", ["a.txt", "b.pdf", "docs/c.txt", "docs/deep/d.txt"]),
+    ],
+)
+def test_finds_paths_folders_and_globs(base, pattern, expected):
+    assert names(find(base, pattern)) == expected
+
+
+def test_files_are_sorted_and_each_is_there_once_under_its_first_rule(base):
+    (base / "link.txt").symlink_to(base / "a.txt")
+    found = find(base, "b.pdf", "*.txt", "a.txt", "docs/../a.txt")
+    assert names(found) == ["a.txt", "b.pdf"]
+    assert [file.rule.line for file in found.files] == [3, 2]
+    assert all(file.path == file.path.resolve() for file in found.files)
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_found_by_its_name(base):
+    (base / "report [1].txt").write_text("x")
+    assert names(find(base, "report [1].txt")) == ["report [1].txt"]
+
+
+def test_what_a_folder_holds_besides_is_skipped_and_listed(base):
+    found = find(base, "docs")
+    messages = {notice.code: notice.message for notice in found.notices}
+    assert "docs/e.png" in messages["file-skipped"]
+    assert "docs/.h.txt" in messages["file-hidden"]
+
+
+def test_too_large_files_are_listed_or_refused_when_named(base):
+    (base / "big.txt").write_bytes(b"x" * 2_000_000)
+    found = find(base, "*.txt", max_bytes=1_000_000)
+    assert names(found) == ["a.txt"]
+    assert "big.txt" in found.notices[0].message
+    (problem,) = find(base, "big.txt", max_bytes=1_000_000).problems
+    assert "2 MB" in problem.message
+
+
+@pytest.mark.parametrize("pattern", ["nothing.txt", "*.doc", "nowhere/**", "docs/*.png"])
+def test_nothing_found_is_a_problem_with_line_and_resolved_path(base, pattern):
+    (problem,) = find(base, "a.txt", pattern).problems
+    assert (problem.line, problem.severity, problem.code) == (3, "error", "missing")
+    assert str(base.resolve()) in problem.message
+    found = find(base, pattern, optional=True)
+    assert found.problems == ()
+    assert "file-missing" in [notice.code for notice in found.notices]
+
+
+def test_a_named_file_that_no_loader_reads_is_a_problem(base):
+    (problem,) = find(base, "docs/e.png").problems
+    assert "No installed loader reads" in problem.message
+
+
+OUTSIDE = ["../outside.txt", "../*.txt", "..", "docs/../../outside.txt", "~/x.txt", "/etc/passwd"]
+
+
+@pytest.mark.parametrize(
+    "pattern", [*OUTSIDE, "/etc/*", "/proc/self/environ", "C:\\x.txt", "c:/x", "\\\\host\\share"]
+)
+def test_whatever_leads_out_of_the_folder_needs_a_grant(base, pattern):
+    found = find(base, pattern)
+    assert found.files == ()
+    assert [problem.code for problem in found.problems] == ["grant"]
+
+
+def test_the_problem_names_the_command_that_allows_it(base):
+    (problem,) = find(base, "../outside.txt").problems
+    assert problem.path == str((base.parent / "outside.txt").resolve())
+    assert f'nook allow helper "{problem.path}"' in problem.message
+
+
+def test_a_missing_file_outside_looks_like_one_that_is_there(base):
+    there, gone = find(base, "../outside.txt"), find(base, "../outside2.txt")
+    assert [p.code for p in there.problems] == [p.code for p in gone.problems] == ["grant"]
+
+
+def test_a_grant_of_a_file_or_folder_opens_just_that(base):
+    outside = base.parent / "outside.txt"
+    (base.parent / "other.txt").write_text("x")
+    found = find(base, "../outside.txt", str(outside), grants=[outside])
+    assert names(found) == ["../outside.txt"]
+    assert find(base, "../other.txt", grants=[outside]).files == ()
+    assert names(find(base, str(base.parent / "o*.txt"), grants=[base.parent])) == [
+        str(base.parent / "other.txt"),
+        str(base.parent / "outside.txt"),
+    ]
+
+
+def test_a_home_path_keeps_its_tilde_in_the_name(base, monkeypatch):
+    monkeypatch.setenv("HOME", str(base.parent))
+    monkeypatch.setenv("USERPROFILE", str(base.parent))
+    assert names(find(base, "~/outside.txt", grants=[base.parent])) == ["~/outside.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["link.txt", "*.txt", "way/outside.txt", "way/*", "**/*.txt"])
+def test_links_that_lead_out_need_a_grant_at_every_level(base, pattern):
+    (base / "link.txt").symlink_to(base.parent / "outside.txt")
+    (base / "way").symlink_to(base.parent)
+    found = find(base, pattern)
+    assert "grant" in [problem.code for problem in found.problems]
+    assert all(file.path.is_relative_to(base.resolve()) for file in found.files)
+
+
+def test_links_inside_the_folder_are_followed_and_may_run_in_circles(base):
+    (base / "docs" / "up").symlink_to(base)
+    (base / "inside.txt").symlink_to(base / "docs" / "c.txt")
+    found = find(base, "**/*.txt")
+    assert len(names(found)) == 3
+
+
+def test_a_very_deep_folder_is_searched_to_its_end(base):
+    deep = base.joinpath(*["n"] * 300)
+    deep.mkdir(parents=True)
+    (deep / "end.txt").write_text("x")
+    assert names(find(base, "n/**")) == ["n/" * 300 + "end.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["a\0.txt", "a\n.txt", "*\0"])
+def test_control_characters_in_a_path_are_refused(base, pattern):
+    (problem,) = find(base, pattern).problems
+    assert "control characters" in problem.message
+
+
+def test_dots_behind_a_glob_are_refused(base):
+    (problem,) = find(base, "*/../../outside.txt").problems
+    assert '".."' in problem.message
+
+
+def test_a_fifo_is_refused_or_listed_without_opening_it(base):
+    os.mkfifo(base / "pipe.txt")
+    (problem,) = find(base, "pipe.txt").problems
+    assert "not a regular file" in problem.message
+    found = find(base, "*.txt")
+    assert names(found) == ["a.txt"]
+    assert "pipe.txt" in found.notices[0].message
+
+
+def test_an_inherited_rule_stays_in_its_own_folder(base, tmp_path):
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    (parent / "p.txt").write_text("x")
+    rules = (
+        FileRule("p.txt", folder=str(parent)),
+        FileRule("../profile/a.txt", folder=str(parent)),
+    )
+    found = resolve_files(Profile(models=("m",), files=rules), base, (), accepts)
+    assert [file.name for file in found.files] == ["p.txt"]
+    assert [problem.code for problem in found.problems] == ["grant"]
+
+
+def test_opens_a_file_inside_the_roots(base):
+    with open_checked(base / "a.txt", [base]) as file:
+        assert file.read() == b"a.txt"
+
+
+def test_does_not_open_links_fifos_folders_or_what_lies_elsewhere(base):
+    (base / "link.txt").symlink_to(base.parent / "outside.txt")
+    os.mkfifo(base / "pipe.txt")
+    for name in ("link.txt", "pipe.txt", "docs", "nothing"):
+        with pytest.raises(LoadError):
+            open_checked(base / name, [base])
+    with pytest.raises(GrantError, match="nook allow"):
+        open_checked(base.parent / "outside.txt", [base])
+    (base / "way").symlink_to(base.parent)
+    with pytest.raises(GrantError):
+        open_checked(base / "way" / "outside.txt", [base])
+
+
+def test_a_file_that_is_swapped_for_a_link_in_a_loop_never_leaks(base):
+    target, spare = base / "docs" / "swap", base / "docs" / "spare"
+    target.mkdir()
+    (target / "outside.txt").write_text("mine")
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            target.rename(spare)
+            target.symlink_to(base.parent)
+            target.unlink()
+            spare.rename(target)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    read: set[bytes] = set()
+    refused = 0
+    try:
+        for _ in range(3000):
+            try:
+                with open_checked(target / "outside.txt", [base]) as file:
+                    read.add(file.read())
+            except (GrantError, LoadError):
+                refused += 1
+    finally:
+        stop.set()
+        thread.join()
+    assert read <= {b"mine"}
+    assert refused > 0

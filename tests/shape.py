@@ -1,4 +1,4 @@
-"""Prints files and functions that are too long and names that hide their subject; exits 1 if any."""
+"""Prints files and functions that are too long, and names that hide their subject."""
 
 from __future__ import annotations
 

@@ -21,6 +21,11 @@ _FEWEST_LETTERS = 12
 _PIECES = 2.0
 _MARK_FIRST = re.compile(r"\A([.,:;!?]+)([\u0590-\u08ff].*)\Z")
 _BRACKETS = {")": "(", "(": ")", "]": "[", "[": "]"}
+_SWAPPED = str.maketrans("()[]", ")(][")
+_HEBREW_WORD = re.compile(r"[\u05d0-\u05ea]{2,}")
+_FINAL_FORMS = "ךםןףץ"
+_FEWEST_BACKWARD_WORDS = 2
+_LEFT_TO_RIGHT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.,:/@%_+-]*[A-Za-z0-9%])?")
 _GARBLED_SHARE = 0.15
 
 
@@ -29,6 +34,8 @@ def readable(raw: str) -> str:
     text = _SURROGATES.sub("\ufffd", raw).translate(_REPAIRS)
     text = _BLANKS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
     lines = [line.strip() for line in text.split("\n")]
+    if _is_backward(text):
+        lines = [_turned(line) for line in lines]
     if _is_in_pieces(lines):
         lines = list(_joined(lines))
     return _MANY_LINE_ENDS.sub("\n\n", "\n".join(lines)).strip()
@@ -42,6 +49,27 @@ def is_garbled(text: str) -> bool:
         for character in shown
     )
     return odd > _GARBLED_SHARE * len(shown)
+
+
+def _is_backward(text: str) -> bool:
+    """Whether Hebrew stands in the order of its glyphs on the page, from left to right.
+
+    Final forms of letters end words; in backward text they begin them.
+    """
+    words = _HEBREW_WORD.findall(text)
+    begin = sum(word[0] in _FINAL_FORMS for word in words)
+    end = sum(word[-1] in _FINAL_FORMS for word in words)
+    return begin >= _FEWEST_BACKWARD_WORDS and begin > end
+
+
+def _turned(line: str) -> str:
+    """Turn a backward line round; numbers and Latin words in it keep their direction."""
+    if not _HEBREW_WORD.search(line):
+        return line
+    turned = _LEFT_TO_RIGHT.sub(lambda run: run[0][::-1], line[::-1])
+    if -1 < turned.find(")") < turned.find("(") or (")" not in turned and turned.endswith("(")):
+        turned = turned.translate(_SWAPPED)
+    return turned
 
 
 def _is_in_pieces(lines: list[str]) -> bool:

@@ -118,7 +118,8 @@ class Answering:
         if not question.strip():
             raise UserError("The question is empty.", hint="Ask something.")
         judgement = self._filters.check_input(question)
-        yield from (*judgement.findings, *judgement.notices, *self._notices())
+        yield from judgement.findings
+        yield from (*judgement.notices, *self._notices())
         if judgement.withheld:
             text = f"This question was stopped by a filter: {judgement.reason}."
             yield from self._without_model(text, (), record, "content_filter")
@@ -154,7 +155,8 @@ class Answering:
         """Put into `passages` what the model may see of what was found."""
         for passage in found:
             judgement = self._filters.check_context(passage.text, passage.source)
-            yield from (*judgement.findings, *judgement.notices)
+            yield from judgement.findings
+            yield from judgement.notices
             if not judgement.withheld:
                 passages.append(replace(passage, text=judgement.text))
 
@@ -174,14 +176,15 @@ class Answering:
         self, prompt: Prompt, cancel: CancelToken, session: str, record: _Record
     ) -> Iterator[AskEvent]:
         driver = self._filters.stream()
+        thinking = self._filters.stream()
         ended: FinishReason = "end"
         stream = self._model.generate(prompt.messages, prompt.tokens, prompt.room, cancel, session)
         with closing(stream) as events:  # type: ignore[type-var]
             for event in events:
                 if isinstance(event, TextDelta):
                     yield from _shown(driver.feed(event.text))
-                    if driver.blocked is not None:
-                        break
+                elif isinstance(event, ThinkingDelta):
+                    yield from _thought(thinking.feed(event.text))
                 elif isinstance(event, Done):
                     record.stop_reason = event.stop_reason
                     ended = "cancelled" if event.stop_reason == "cancelled" else "end"
@@ -189,8 +192,11 @@ class Answering:
                     yield from _shown(driver.finish("error"))
                     yield event
                     return
-                elif isinstance(event, (ThinkingDelta, PromptProgress, Usage, Notice)):
+                elif isinstance(event, (PromptProgress, Usage, Notice)):
                     yield event
+                if driver.blocked is not None or thinking.blocked is not None:
+                    break
+        yield from _thought(thinking.finish(ended))
         yield from _shown(driver.finish(ended))
         if driver.blocked is not None:
             record.stop_reason = "content_filter"
@@ -242,3 +248,8 @@ def _shown(emissions: Sequence[Emission]) -> Iterator[TextDelta | Finding | Noti
     for emission in emissions:
         if not isinstance(emission, Blocked):
             yield emission
+
+
+def _thought(emissions: Sequence[Emission]) -> Iterator[ThinkingDelta | Finding | Notice]:
+    for emission in _shown(emissions):
+        yield ThinkingDelta(emission.text) if isinstance(emission, TextDelta) else emission

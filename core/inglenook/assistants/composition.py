@@ -104,7 +104,7 @@ def runtime_options(
     """How to open the model: what the parameters say, else what suits most machines."""
     trained = int(files.details.get("context_length", 0))
     stated = int(parameters.get("num_ctx", 0))
-    adapters = ()
+    adapters: tuple[Path, ...] = ()
     if profile.adapter:
         adapter = Path(profile.adapter).expanduser()
         adapters = (adapter if adapter.is_absolute() or base is None else base / adapter,)

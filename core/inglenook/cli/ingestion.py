@@ -33,13 +33,13 @@ __all__ = [
     "summary",
 ]
 
-_MESSAGE = 100
+_MESSAGE = 160
 _TO_DO = {
+    "broken": "replace it with a whole copy",
     "encrypted": "save a copy without a password",
     "no text: needs OCR": "run a text recognition (OCR) over it",
     "too large": "split it into smaller files",
     "unsupported": "see what can be read with: nook doctor",
-    "broken": "open it in its own program and save it again",
     "unreadable": "check its permissions",
     "timed out": "try again, or split it",
 }
@@ -114,7 +114,8 @@ def _reason(result: SourceResult) -> str:
         return ""
     message = result.message.removeprefix(f"{result.name}: ")
     said = f"{result.reason}: {message}" if result.reason else message
-    to_do = _TO_DO.get(result.reason, "")
+    # A message of two sentences says by itself what to do.
+    to_do = "" if ". " in message else _TO_DO.get(result.reason, "")
     return shortened(said, _MESSAGE) + (f" → {to_do}" if to_do else "")
 
 

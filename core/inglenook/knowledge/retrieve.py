@@ -84,7 +84,7 @@ class Retriever:
         if trusted is not None and mode == "hybrid":
             weight *= trusted.trust
         fused = fuse(lexical, cosines, weight)
-        best = sorted(fused, key=lambda key: (-fused[key], key))[:limit]
+        best = sorted(fused, key=lambda key: (-fused[key], -cosines.get(key, -1.0), key))[:limit]
         rows = self._catalog.chunks(best)
         top = max(lexical.values(), default=0.0)
         return tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from inglenook.factories import Factory, Register
-from inglenook.host import Host
 from inglenook.hookspecs import HOOK_KINDS, hookimpl
+from inglenook.host import Host
 from inglenook.settings import PluginSettings
 
 __all__ = ["host_with", "plugin_of"]

@@ -280,8 +280,16 @@ def test_every_built_in_factory_loads_or_says_what_is_missing() -> None:
     host = Host()
     entries = [e for kind in HOOK_KINDS.values() for e in host.registered(kind)]
 
-    assert {"runtime", "embedder", "loader", "splitter", "vector_store", "filter",
-            "model_source", "command"} == {e.kind for e in entries}
+    assert {
+        "runtime",
+        "embedder",
+        "loader",
+        "splitter",
+        "vector_store",
+        "filter",
+        "model_source",
+        "command",
+    } == {e.kind for e in entries}
     for entry in entries:
         if entry.missing:
             assert "pip install" in entry.install_hint

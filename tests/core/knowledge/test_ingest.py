@@ -227,7 +227,11 @@ def test_an_abandoned_generation_is_never_visible_and_is_swept_away(desk) -> Non
     source = catalog.sources()[0]
     chunk = ChunkText("Half written.", 0, 13, desk_locator())
     catalog.write_chunks(
-        source.id, source.generation + 1, [chunk], ["x"], ["half written"],
+        source.id,
+        source.generation + 1,
+        [chunk],
+        ["x"],
+        ["half written"],
         numpy.ones((1, 64), dtype=numpy.float32),
     )
     catalog.close()

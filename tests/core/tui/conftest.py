@@ -189,24 +189,24 @@ class Chat:
     def screen(self) -> Any:
         return self.app.screen
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         for _ in range(int(seconds / 0.02)):
             await self.pilot.pause(0.02)
             if condition():
                 return
         raise AssertionError(f"this never came true; the chat says:\n{self.text()}")
 
-    async def idle(self) -> None:
-        await self.until(lambda: not self.screen.busy)
+    async def idle(self, seconds: float = 30.0) -> None:
+        await self.until(lambda: not self.screen.busy, seconds)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         self.screen.composer.text = text
         await self.pilot.press("enter")
 
-    async def ask(self, text: str) -> None:
+    async def ask(self, text: str, seconds: float = 30.0) -> None:
         await self.type(text)
-        await self.idle()
+        await self.idle(seconds)
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -234,21 +234,22 @@ Story = Callable[[Chat], Awaitable[None]]
 
 
 def play(
-    installation: ScriptedInstallation,
+    installation: Any,
     story: Story,
     *,
     size: tuple[int, int] = (120, 40),
     assistant: str | None = "contoso",
+    opening_s: float = 30.0,
 ) -> None:
     """Run a user's story in the application; by default one assistant is open and idle."""
 
     async def run() -> None:
-        app = InglenookApp(Session(installation), assistant)  # type: ignore[arg-type]
+        app = InglenookApp(Session(installation), assistant)
         async with app.run_test(size=size) as pilot:
             chat = Chat(app, pilot)
             await pilot.pause()
             if assistant is not None:
-                await chat.idle()
+                await chat.idle(opening_s)
             await story(chat)
 
     asyncio.run(run())

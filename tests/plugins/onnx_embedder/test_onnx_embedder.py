@@ -39,11 +39,12 @@ class TestInt8(EmbedderKit):
         return OnnxEmbedder(minilm, {})
 
 
-class TestFp32(EmbedderKit):
-    @pytest.fixture(scope="class")
-    def cache_folder(self, tmp_path_factory):
-        return tmp_path_factory.mktemp("derived")
+@pytest.fixture(scope="module")
+def cache_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("derived")
 
+
+class TestFp32(EmbedderKit):
     @pytest.fixture
     def embedder(self, minilm_fp32, cache_folder):
         return OnnxEmbedder(_kept_in(minilm_fp32, cache_folder), {})

@@ -150,6 +150,17 @@ def test_hebrew_with_a_word_a_line_is_joined_and_its_marks_put_back():
     assert readable(raw) == "הסיסמה חייבת להכיל לפחות עשרה תווים.\n\nיש (ללחוץ) כאן"
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ".2025 זאמ )ןאכ וצחל( הנש ידמ Contoso לש םיוות 14",
+        ".2025 זאמ (ןאכ וצחל) הנש ידמ Contoso לש םיוות 14",
+    ],
+)
+def test_hebrew_that_is_stored_backward_is_turned_round(raw):
+    assert readable(raw) == "14 תווים של Contoso מדי שנה (לחצו כאן) מאז 2025."
+
+
 def test_latin_text_with_short_lines_is_left_as_it_is():
     assert readable("one\ntwo\nthree\nfour\nfive") == "one\ntwo\nthree\nfour\nfive"
 

@@ -49,11 +49,9 @@ def ask(
                 return code
             if as_json:
                 return max(code, _ask_json(session, assistant, text, stream=stream))
-            from inglenook.cli import answers
+            from inglenook.cli.answers import exit_code, print_answer
 
-            return max(
-                code, answers.exit_code(answers.print_answer(session.terminal, assistant, text))
-            )
+            return max(code, exit_code(print_answer(session.terminal, assistant, text)))
 
     return with_consent(session, name, work)
 

@@ -38,9 +38,16 @@ def rm(session: Session, reference: tuple[str, ...]) -> int:
 
 def _remove(session: Session, name: str) -> str:
     from inglenook.cli.columns import megabytes
+    from inglenook.errors import ModelNotFoundError, UnknownNameError
 
     installation = session.installation
     if installation.forget(name):
         return f"Removed the assistant {name}; its files stay."
-    model, freed = installation.library.remove(name)
+    try:
+        model, freed = installation.library.remove(name)
+    except ModelNotFoundError as error:
+        raise UnknownNameError(
+            f"There is no assistant and no model named '{name}'.",
+            hint="`nook list` shows what there is.",
+        ) from error
     return f"Removed the model {model} ({megabytes(freed)} freed)."

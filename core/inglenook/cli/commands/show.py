@@ -29,7 +29,7 @@ def show(session: Session, reference: str, as_json: bool, part: str | None) -> i
     if found is not None:
         form, parts = _assistant(reference, *found)
     else:
-        form, parts = _model(session.installation.library.show(reference))
+        form, parts = _model(_record(session, reference))
     if as_json:
         session.terminal.json({"version": 1, **form})
     elif part is not None:
@@ -76,6 +76,18 @@ def _assistant(
 
 
 # --- models -----------------------------------------------------------------------------------
+
+
+def _record(session: Session, reference: str) -> ModelRecord:
+    """The model of that name. Raises `ModelNotFoundError` or `UnknownNameError`."""
+    from inglenook.errors import ModelNotFoundError
+
+    try:
+        return session.installation.library.show(reference)
+    except ModelNotFoundError:
+        # It may have been meant as an assistant: the error for those suggests both.
+        with session.installation.assistant(reference):
+            raise
 
 
 def _model(record: ModelRecord) -> tuple[dict[str, Any], dict[str, str]]:

@@ -9,6 +9,7 @@ empty one begun: `was_reset` then tells the owner to write all vectors again.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,8 @@ class ChromaStore:
         if self._collection is not None:
             return
         silence_telemetry()
+        # Otherwise its SQLite spills into /var/tmp. The child that checks it inherits this.
+        os.environ.setdefault("SQLITE_TMPDIR", str(self._folder))
         version = _chroma_version()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

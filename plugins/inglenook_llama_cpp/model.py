@@ -22,6 +22,9 @@ DEFAULT_BATCH = 256
 _ALL_LAYERS = 999
 _ERROR_LEVEL = 4
 _LONGEST_PIECE_BYTES = 256
+_LogCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+_SILENT = _LogCallback(lambda level, text, data: None)
+"""What native code may call when no model listens to it any more; it must live as long."""
 
 
 def import_library() -> Any:
@@ -46,7 +49,7 @@ class Model:
         self._native = native
         self._complaints: deque[str] = deque(maxlen=3)
         # Kept: native code holds no reference to the callback.
-        self._log = native.llama_log_callback(self._on_log)
+        self._log = _LogCallback(self._on_log)
         native.llama_log_set(self._log, ctypes.c_void_p(0))
         native.llama_backend_init()
         self.device = _device(native, options)
@@ -54,6 +57,7 @@ class Model:
             os.fsencode(path), _model_parameters(native, options, self.device)
         )
         if not self._model:
+            native.llama_log_set(_SILENT, ctypes.c_void_p(0))
             raise self._failure(f"llama.cpp cannot load {reference}")
         self.vocabulary = native.llama_model_get_vocab(self._model)
         self.context = native.llama_init_from_model(
@@ -61,6 +65,7 @@ class Model:
         )
         if not self.context:
             native.llama_model_free(self._model)
+            native.llama_log_set(_SILENT, ctypes.c_void_p(0))
             raise self._failure(f"llama.cpp cannot make a context for {reference}")
         self.context_length = int(native.llama_n_ctx(self.context))
         self.batch = int(native.llama_n_batch(self.context))
@@ -133,6 +138,7 @@ class Model:
     def close(self) -> None:
         self._native.llama_free(self.context)
         self._native.llama_model_free(self._model)
+        self._native.llama_log_set(_SILENT, ctypes.c_void_p(0))
 
     def _on_log(self, level: int, text: bytes, _: Any) -> None:
         if level >= _ERROR_LEVEL and text.strip():

@@ -99,6 +99,11 @@ class Assistant:
         """Whether it has documents and none of them was ever read."""
         return self.knowledge is not None and not self.knowledge.exists
 
+    def check_files(self) -> None:
+        """Raise `ProfileError` if a FILE line names what is not there or not allowed."""
+        if self.knowledge is not None:
+            self._find_files()
+
     def ingest_events(
         self, cancel: CancelToken | None = None, *, retry_failed: bool = False
     ) -> Iterator[IngestEvent]:

@@ -87,14 +87,18 @@ class Installation:
 
         Raises `ProfileError`, or `UserError` if a model has that name.
         """
-        path = profile.resolve()
-        assistant = self.assistant_from_file(path, name=name)
         if self.library.has(name):
-            assistant.close()
             raise UserError(
                 f"There is a model named '{name}' already.", hint="Choose another name."
             )
-        self._registry.add(name, assistant.path or path)
+        path = profile.resolve()
+        assistant = self.assistant_from_file(path, name=name)
+        try:
+            assistant.check_files()
+            self._registry.add(name, assistant.path or path)
+        except BaseException:
+            assistant.close()
+            raise
         return assistant
 
     def forget(self, name: str) -> bool:

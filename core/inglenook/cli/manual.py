@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import click
 
 from inglenook.cli.application import root
-from inglenook.cli.session import Session
+from inglenook.cli.session import OWN_DISTRIBUTION, Session
 from inglenook.cli.terminal import Terminal
 from inglenook.host import Host
+from inglenook.settings import PluginSettings
 
-__all__ = ["command_page"]
+__all__ = ["built_in_host", "command_page"]
 
 _INTRO = """# Commands
 
@@ -83,6 +84,11 @@ def _section(
         yield "\n".join(["| Option | Meaning |", "| --- | --- |", *rows]) + "\n"
 
 
+def built_in_host() -> Host:
+    """The built-in plugins, without what other distributions bring here by chance."""
+    own = (s.name for s in Host().statuses if s.distribution == OWN_DISTRIBUTION)
+    return Host(PluginSettings(only=tuple(own)))
+
+
 if __name__ == "__main__":
-    # As installed, but without what other distributions bring here by chance.
-    sys.stdout.write(command_page(Host()))
+    sys.stdout.write(command_page(built_in_host()))

@@ -27,6 +27,7 @@ class EmbeddingCache:
             )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA temp_store = MEMORY")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS embeddings (fingerprint TEXT, sha256 BLOB,"
                 " embedding BLOB NOT NULL, PRIMARY KEY (fingerprint, sha256)) WITHOUT ROWID"

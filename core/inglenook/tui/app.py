@@ -29,6 +29,7 @@ class InglenookApp(App[None]):
     """
 
     TITLE = "Inglenook"
+    DEFAULT_MODE = "chat"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "ctrl+q", "quit", "Quit", id="app.quit", priority=True, tooltip="Leave the program."
@@ -38,7 +39,7 @@ class InglenookApp(App[None]):
     def __init__(self, session: Session, assistant: str | None = None) -> None:
         super().__init__()
         self.session = session
-        self._assistant = assistant
+        self.add_mode("chat", lambda: ChatScreen(session, assistant))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         for _, binding, _, _ in screen.active_bindings.values():
@@ -51,7 +52,6 @@ class InglenookApp(App[None]):
         yield SystemCommand("Theme", "Change the colours.", self.action_change_theme)
 
     def on_mount(self) -> None:
-        self.push_screen(ChatScreen(self.session, self._assistant))
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)

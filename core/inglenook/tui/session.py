@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "Job", "LoadingModel", "Opened", "Session", "SessionEvent"]
 
-CLOSING_PATIENCE_S = 1.5
+CLOSING_PATIENCE_S = 0.5
 """How long a stopped job may take to end before its model is closed under its hands."""
 
 

@@ -59,7 +59,8 @@ def usage_line(usage: Usage) -> str:
     if usage.completion_tokens is not None:
         parts.append(f"{usage.completion_tokens} tokens")
         if usage.completion_s > 0:
-            parts.append(f"{usage.completion_tokens / usage.completion_s:.0f} tok/s")
+            speed = usage.completion_tokens / usage.completion_s
+            parts.append(f"{speed:.0f} tok/s" if speed >= 10 else f"{speed:.1f} tok/s")
     if usage.prompt_tokens is not None:
         reused = f" ({usage.cached_tokens} reused)" if usage.cached_tokens else ""
         parts.append(f"prompt {usage.prompt_tokens}{reused}")

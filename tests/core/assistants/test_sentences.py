@@ -26,6 +26,11 @@ def sentences(text: str) -> list[str]:
         ("שלום עולם. מה נשמע?", ["שלום עולם.", "מה נשמע?"]),
         ("هل هذا صحيح؟ نعم.", ["هل هذا صحيح؟", "نعم."]),
         ("今日は。明日も。", ["今日は。", "明日も。"]),
+        ("5.2 Length\nIt must be long.", ["5.2 Length", "It must be long."]),
+        (
+            "This line is long enough to be a wrapped line of text\nand it goes on here.",
+            ["This line is long enough to be a wrapped line of text\nand it goes on here."],
+        ),
         ("v1.2.3 is out", ["v1.2.3 is out"]),
         ("", []),
     ],

@@ -190,7 +190,7 @@ def test_documents_that_were_never_read_are_read_while_a_question_waits(
 
     async def story(chat: Any) -> None:
         await chat.press("ctrl+l")
-        await chat.until(lambda: len(chat.app.screen_stack) == 3)
+        await chat.until(lambda: len(chat.app.screen_stack) == 2)
         await chat.press("enter")
         await chat.until(lambda: "Reading documents ━" in chat.text("IngestionView"))
         await chat.type("a question")
@@ -250,7 +250,7 @@ def test_what_cannot_be_used_is_listed_with_its_problem(scripted: SimpleNamespac
     )
 
     async def story(chat: Any) -> None:
-        await chat.until(lambda: len(chat.app.screen_stack) == 3)
+        await chat.until(lambda: len(chat.app.screen_stack) == 2)
         options = chat.screen.query_one("OptionList").options
         assert [str(option.prompt).splitlines()[0] for option in options] == [
             "contoso  tiny:1b",
@@ -275,7 +275,7 @@ def test_choosing_another_assistant_stops_the_answer_and_closes_the_first(
         await chat.type("first")
         await chat.until(lambda: "a" in chat.text("GrowingText"))
         await chat.press("ctrl+l")
-        await chat.until(lambda: len(chat.app.screen_stack) == 3)
+        await chat.until(lambda: len(chat.app.screen_stack) == 2)
         await chat.press("down", "enter")
         await chat.until(lambda: "manual" in str(chat.screen.status.render()))
         await chat.ask("second")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,3 +110,35 @@ def test_the_bar_names_assistant_and_model_and_that_nothing_leaves_the_machine(
         assert str(chat.screen.status.render()) == "● offline · contoso · tiny:1b"
 
     scripted.play(scripted.Installation(scripted.Assistant("contoso", scripted.saying("x"))), story)
+
+
+def test_the_palette_runs_the_actions_by_name(scripted: SimpleNamespace) -> None:
+    assistant = scripted.Assistant("contoso", scripted.saying("x"))
+
+    async def story(chat: Any) -> None:
+        await chat.ask("first")
+        await chat.press("ctrl+p")
+        await chat.press(*"New")
+        await chat.pilot.pause(0.5)
+        await chat.press("enter")
+        await chat.until(lambda: isinstance(chat.screen, ChatScreen))
+        await chat.until(lambda: chat.text("Question") == "")
+
+    scripted.play(scripted.Installation(assistant), story)
+
+
+def test_the_manual_lists_every_key_of_the_chat() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "terminal-ui.md").read_text("utf-8")
+    listed = {
+        key.strip().replace("page ", "page")
+        for line in manual.split("## Keys")[1].splitlines()
+        if line.startswith("| ")
+        for key in line.split("|")[1].split(",")
+    }
+    keys = {
+        {"escape": "esc"}.get(key, key)
+        for owner in (InglenookApp, ChatScreen, Composer)
+        for binding in owner.BINDINGS
+        for key in binding.key.split(",")
+    }
+    assert keys - listed == set()

@@ -12,9 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Footer
 
-from inglenook.tui.screens.choose import ChooseScreen
+from inglenook.tui.screens.chat_keys import CHAT_KEYS
 from inglenook.tui.screens.engine import EngineScreen
-from inglenook.tui.screens.help import HelpScreen
 from inglenook.tui.session import Choice, Opened, Session, SessionEvent
 from inglenook.tui.welcome import NOBODY_CHOSEN, no_model_yet, welcome_of
 from inglenook.tui.widgets.composer import Composer
@@ -41,40 +40,7 @@ class ChatScreen(EngineScreen):
 
     CSS_PATH = "chat.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as the base says
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="chat.stop", tooltip="Stop; what was said stays."),
-        Binding("ctrl+n", "new", "New", id="chat.new", tooltip="Begin a new conversation."),
-        Binding("ctrl+l", "choose", "Choose", id="chat.choose", tooltip="Choose an assistant."),
-        Binding("f3", "passages", "Passages", id="chat.passages", tooltip="Show or hide passages."),
-        Binding("f1", "help", "Keys", id="chat.help", tooltip="Show the keys."),
-        Binding(
-            "ctrl+c",
-            "interrupt",
-            "Copy",
-            id="chat.interrupt",
-            priority=True,
-            show=False,
-            tooltip="Copy the selection, or stop; twice quits.",
-        ),
-        Binding(
-            "pageup",
-            "scroll_back",
-            "Back",
-            id="chat.back",
-            priority=True,
-            show=False,
-            tooltip="Scroll the conversation back.",
-        ),
-        Binding(
-            "pagedown",
-            "scroll_on",
-            "On",
-            id="chat.on",
-            priority=True,
-            show=False,
-            tooltip="Scroll the conversation on.",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*CHAT_KEYS]
 
     transcript = getters.query_one(Transcript)
     passages = getters.query_one(PassagesPane)
@@ -161,7 +127,8 @@ class ChatScreen(EngineScreen):
         self.status.activity = "stopping …"
         # The question that waits goes back to where it was written.
         if self._waiting is not None:
-            self.composer.text = self._waiting.question
+            drafts = (self._waiting.question, self.composer.text)
+            self.composer.text = "\n".join(draft for draft in drafts if draft)
             self._waiting.remove()
             self._waiting = None
 
@@ -212,7 +179,9 @@ class ChatScreen(EngineScreen):
         missing = no_model_yet(choices)
         if missing and not message.offer:
             self._new_transcript(missing)
-        elif choices:
+        elif choices and self.is_current:
+            from inglenook.tui.screens.choose import ChooseScreen
+
             self.app.push_screen(ChooseScreen(choices), self._chosen)
 
     def _chosen(self, name: str | None) -> None:
@@ -228,6 +197,8 @@ class ChatScreen(EngineScreen):
         (self.passages if narrow and self.has_class("passages-open") else self.composer).focus()
 
     def action_help(self) -> None:
+        from inglenook.tui.screens.help import HelpScreen
+
         all_bindings = (*Composer.BINDINGS, *self.BINDINGS, *self.app.BINDINGS)
         self.app.push_screen(HelpScreen(Binding.make_bindings(all_bindings)))
 

@@ -1,0 +1,201 @@
+"""From an Assistantfile to a cited answer, with a real model and a real embedder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+QUESTION = "How long must a password be?"
+
+
+@pytest.fixture
+def home(assistant_home):
+    """A home with models."""
+    return assistant_home
+
+
+@pytest.fixture
+def office(nook, folder):
+    """The assistant `office`, created."""
+    assert nook("create", "office", "-f", str(folder / "Assistantfile")).code == 0
+    return folder
+
+
+def test_create_reads_the_documents_and_lists_how_each_ended(nook, folder):
+    ran = nook("create", "office", "-f", str(folder / "Assistantfile"))
+    assert ran.code == 0
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert ["added", "office.txt", "1"] in rows
+    assert ["added", "passwords.txt", "1"] in rows
+    assert "2 added; 2 sources and 2 chunks in" in ran.out
+    assert f"Created office: {folder / 'Assistantfile'}" in ran.err
+
+
+def test_create_finds_the_assistantfile_of_the_folder_it_runs_in(nook, folder):
+    assert nook("create", "office", cwd=folder).code == 0
+    assert "office" in nook("list").out
+
+
+def test_a_document_that_cannot_be_read_is_listed_and_sets_the_exit_code(nook, folder):
+    (folder / "empty.txt").touch()
+    ran = nook("create", "office", "-f", str(folder))
+    assert ran.code == 1
+    assert "failed   empty.txt" in ran.out
+    assert "2 added, 1 failed" in ran.out
+    assert nook("ask", "office", QUESTION).code == 0
+
+
+def test_a_first_question_that_lost_a_document_is_done_in_part(nook, folder):
+    (folder / "empty.txt").touch()
+    ran = nook("ask", str(folder), QUESTION)
+    assert ran.code == 1
+    assert "empty.txt: failed" in ran.err
+    assert "14" in ran.out
+
+
+def test_ask_prints_the_answer_with_its_citations_and_nothing_else(nook, office):
+    ran = nook("ask", "office", QUESTION)
+    assert (ran.code, ran.err) == (0, "")
+    answer, _, sources = ran.out.partition("\n\n")
+    assert "14 characters" in answer
+    assert "[1]" in answer
+    assert sources.startswith("[1] ")
+    assert 'passwords.txt, line 1: "' in sources
+
+
+def test_ask_takes_the_question_from_standard_input_and_a_path_for_a_name(nook, folder):
+    ran = nook("ask", str(folder / "Assistantfile"), stdin=f"{QUESTION}\n")
+    assert ran.code == 0
+    assert "14 characters" in ran.out
+    assert "for the first time" in ran.err
+    again = nook("ask", f"./{folder.name}", stdin=QUESTION)
+    assert again.out == ran.out
+    assert again.err == ""
+
+
+def test_what_is_not_in_the_documents_is_not_invented(nook, office):
+    ran = nook("ask", "office", "Which volcano erupted in Iceland?", "--json")
+    form = json.loads(ran.out)
+    assert ran.code == 0
+    assert form["abstained"] is True
+
+
+def test_no_ingest_reads_nothing(nook, folder):
+    ran = nook("ask", str(folder), QUESTION, "--no-ingest")
+    assert ran.code == 2
+    assert "No documents have been read yet" in ran.err
+
+
+def test_the_json_of_an_answer_can_be_checked_against_its_documents(nook, office):
+    ran = nook("ask", "office", QUESTION, "--json")
+    form = json.loads(ran.out)
+    assert (ran.code, ran.err) == (0, "")
+    assert form["version"] == 1
+    assert form["stop_reason"] in ("stop", "length")
+    for sentence in form["sentences"]:
+        assert form["answer"][sentence["start"] : sentence["end"]] == sentence["text"]
+    citations = [c for sentence in form["sentences"] for c in sentence["citations"]]
+    assert citations
+    for citation in citations:
+        text = (office / citation["source"]).read_text()
+        assert text[citation["start"] : citation["end"]] == citation["quote"]
+        assert citation["locator"] == {"kind": "line", "value": 1}
+
+
+def test_the_stream_has_one_event_a_line_and_ends_in_the_answer(nook, office):
+    ran = nook("ask", "office", QUESTION, "--json", "--stream")
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert events[0]["type"] == "retrieved"
+    assert events[-1]["type"] == "answered"
+    assert [e["type"] for e in events].count("answered") == 1
+    text = "".join(event["text"] for event in events if event["type"] == "text")
+    assert text == events[-1]["answer"]
+
+
+def test_search_lists_passages_best_first(nook, office):
+    ran = nook("search", "office", "password", "characters", "--limit", "1")
+    assert ran.out.startswith("1. passwords.txt, line 1 (score ")
+    form = json.loads(nook("search", "office", "password", "--mode", "lexical", "--json").out)
+    assert (form["version"], form["query"]) == (1, "password")
+    assert form["passages"][0]["source"] == "passwords.txt"
+
+
+def test_ingest_does_only_what_is_to_do(nook, office):
+    first = json.loads(nook("ingest", "office", "--json").out)
+    assert first["counts"] == {"unchanged": 2}
+    (office / "passwords.txt").write_text("A password must be at least 16 characters long.\n")
+    (office / "office.txt").unlink()
+    second = json.loads(nook("ingest", "office", "--json").out)
+    assert second["counts"] == {"updated": 1, "removed": 1}
+    assert "16 characters" in nook("ask", "office", QUESTION).out
+
+
+def test_a_file_outside_its_folder_needs_a_grant_that_the_error_spells_out(nook, folder, tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("The garden gate is green.\n")
+    profile = folder / "Assistantfile"
+    profile.write_text(profile.read_text() + "FILE ../outside.txt\n")
+    ran = nook("ask", str(profile), "Which colour is the garden gate?")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"nook allow {profile} {outside}" in ran.err
+    assert nook("allow", str(profile), str(outside)).code == 0
+    assert "green" in nook("ask", str(profile), "Which colour is the garden gate?").out
+
+
+def test_run_answers_a_prompt_with_a_bare_model(nook):
+    ran = nook("run", "smollm2:135m", "Say hello.")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.strip()
+    assert "[unsupported]" not in ran.out
+
+
+def test_run_takes_the_prompt_from_standard_input(nook, office):
+    assert "14 characters" in nook("run", "office", stdin=QUESTION).out
+
+
+def test_show_prints_a_model_and_its_parts(nook):
+    form = json.loads(nook("show", "smollm2:135m", "--json").out)
+    assert (form["kind"], form["format"]) == ("model", "gguf")
+    assert nook("show", "smollm2:135m", "--modelfile").out.startswith("FROM smollm2:135m\n")
+    assert nook("show", "smollm2:135m", "--license").out.strip()
+
+
+def test_list_has_models_with_sizes(nook):
+    models = {m["name"]: m for m in json.loads(nook("list", "--json").out)["models"]}
+    assert models["smollm2:135m"]["size_bytes"] > 50_000_000
+    assert "smollm2:135m" in nook("list").out
+
+
+def test_rm_takes_away_names_and_models_and_leaves_documents(nook, office):
+    ran = nook("rm", "office", "smollm2:135m", "nothing")
+    assert ran.code == 1
+    assert "Removed the assistant office" in ran.out
+    assert "Removed the model smollm2:135m" in ran.out
+    assert "'nothing'" in ran.err
+    assert (office / "passwords.txt").is_file()
+    assert "Get it with: nook pull smollm2:135m" in nook("show", "smollm2:135m").err
+
+
+def test_a_pull_of_what_is_here_contacts_nobody(nook):
+    ran = nook("pull", "smollm2:135m")
+    assert (ran.code, ran.out) == (0, "smollm2:135m is already here.\n")
+
+
+def test_a_model_can_be_pulled_from_a_file(nook, home, tmp_path):
+    blobs = home / "data" / "models" / "blobs"
+    copy = tmp_path / "blobs"
+    shutil.copytree(blobs, copy)
+    assert nook("rm", "smollm2:135m").code == 0
+    ran = nook("pull", "smollm2:135m", "--source", f"file:{copy}")
+    assert ran.code == 0
+    assert ran.out.startswith("smollm2:135m is here (")
+    assert "Fetching smollm2:135m by file:" in ran.err
+
+
+def test_a_healthy_installation_is_called_so(nook):
+    ran = nook("doctor", "--json")
+    report = json.loads(ran.out)
+    assert [c for c in report["checks"] if c["ok"] is False] == []
+    assert (ran.code, report["healthy"]) == (0, True)

@@ -1,0 +1,186 @@
+"""What a person at a terminal sees and can do, through a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from inglenook.cli.columns import columns
+from inglenook.cli.terminal import safe_text
+
+
+class Screen:
+    """A run of `nook` that believes it has a terminal."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], cwd) -> None:
+        self._main, worker = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "inglenook", *arguments],
+            stdin=worker,
+            stdout=worker,
+            stderr=worker,
+            env={**environment, "TERM": "xterm"},
+            cwd=cwd,
+            start_new_session=True,
+        )
+        os.close(worker)
+        self.raw = ""
+
+    @property
+    def text(self) -> str:
+        """What was written, without what steers the terminal."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw).replace("\r\n", "\n")
+
+    def type(self, text: str) -> None:
+        os.write(self._main, text.encode())
+
+    def wait_for(self, text: str, timeout_s: float = 120) -> None:
+        until = time.monotonic() + timeout_s
+        while text not in self.text:
+            assert time.monotonic() < until, f"no {text!r} in {self.text!r}"
+            if not self._read():
+                assert text in self.text, self.text
+                return
+
+    def _read(self) -> bool:
+        if not select.select([self._main], [], [], 0.2)[0]:
+            return True
+        try:
+            data = os.read(self._main, 65536)
+        except OSError:
+            return False
+        self.raw += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def end(self, timeout_s: float = 120) -> int:
+        """Read to the end; the exit code."""
+        until = time.monotonic() + timeout_s
+        while self._read() and time.monotonic() < until:
+            if self.process.poll() is not None and not select.select([self._main], [], [], 0)[0]:
+                break
+        return self.process.wait(timeout=10)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._main)
+
+
+@pytest.fixture
+def screen(environment, tmp_path) -> Iterator:
+    opened: list[Screen] = []
+
+    def start(*arguments: str) -> Screen:
+        opened.append(Screen(list(arguments), environment, tmp_path))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def home(assistant_home):
+    """A home with models."""
+    return assistant_home
+
+
+def test_escapes_never_reach_a_terminal():
+    assert safe_text("a\x1b[31mb\x07\x9b1mc\x7f\u202ed\n\te\u200f") == "a[31mb1mcd\n\te\u200f"
+
+
+def test_columns_count_what_a_terminal_shows():
+    table = columns(("A", "B"), [("日本", "x"), ("שָׁלוֹם", "y"), ("abcd", "z")])
+    assert table.splitlines() == ["A     B", "日本  x", "שָׁלוֹם  y", "abcd  z"]
+
+
+def test_escapes_in_an_assistantfile_are_not_shown_on_a_terminal(screen, folder):
+    file = folder / "Assistantfile"
+    file.write_text(file.read_text().replace("SYSTEM Answer", "SYSTEM \x1b[31mAnswer"))
+    shown = screen("show", "./office", "--system")
+    assert shown.end() == 0
+    assert "Answer from the passages." in shown.text
+    assert "\x1b[31m" not in shown.raw
+
+
+def test_the_chat_answers_shows_sources_and_leaves(screen, nook, folder):
+    nook("create", "office", "-f", str(folder))
+    chat = screen("run", "office")
+    chat.wait_for("/bye leaves.")
+    chat.type("How long must a password be?\n")
+    chat.wait_for("[1] passwords.txt, line 1:")
+    chat.type("/sources\n")
+    chat.wait_for("1. passwords.txt, line 1")
+    chat.type("/nonsense\n")
+    chat.wait_for("There is no /nonsense")
+    chat.type("/help\n")
+    chat.wait_for("forget the earlier turns")
+    chat.type("/clear\n")
+    chat.wait_for("are forgotten")
+    chat.type("/bye\n")
+    assert chat.end() == 0
+
+
+def test_ctrl_c_stops_an_answer_keeps_it_and_the_chat_goes_on(screen, tmp_path):
+    (tmp_path / "Assistantfile").write_text(
+        "FROM smollm2:135m\nPARAMETER seed 1\nPARAMETER num_ctx 2048\n"
+    )
+    chat = screen("run", "./Assistantfile")
+    chat.wait_for("/bye leaves.")
+    chat.type("Write a very long story about the sea, in a hundred sentences.\n")
+    chat.wait_for("sea", 60)
+    before = len(chat.text)
+    while len(chat.text) < before + 150:
+        chat.wait_for(chat.text, 5)
+        chat._read()
+    os.kill(chat.process.pid, signal.SIGINT)
+    chat.type("/sources\n")
+    chat.wait_for("The last answer rests on no passages.", 30)
+    chat.type("/bye\n")
+    assert chat.end() == 0
+
+
+def test_ctrl_c_at_the_prompt_says_how_to_leave(screen):
+    chat = screen("run", "smollm2:135m")
+    chat.wait_for(">>> ")
+    chat.type("\x03")
+    os.kill(chat.process.pid, signal.SIGINT)
+    chat.wait_for("Ctrl-D or /bye leaves.")
+    chat.type("\x04")
+    assert chat.end() == 0
+
+
+def test_a_grant_is_asked_for_and_kept(screen, nook, folder, tmp_path):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("The garden gate is green.\n")
+    profile = folder / "Assistantfile"
+    profile.write_text(profile.read_text() + "FILE ../outside.txt\n")
+    refused = screen("ingest", "./office")
+    refused.wait_for("May it read that? [y/N]")
+    refused.type("n\n")
+    assert refused.end() == 2
+    assert "nook allow ./office" in refused.text
+    allowed = screen("ingest", "./office")
+    allowed.wait_for("May it read that? [y/N]")
+    allowed.type("y\n")
+    assert allowed.end() == 0
+    assert nook("ingest", "./office").code == 0
+
+
+def test_a_missing_model_is_offered_and_fetched_only_after_a_yes(screen, nook, folder):
+    nook("rm", "smollm2:135m")
+    offered = screen("ask", "./office", "How long must a password be?")
+    offered.wait_for("Run `nook pull smollm2:135m` now? [y/N]")
+    offered.type("\n")
+    assert offered.end() == 3
+    assert "Get it with: nook pull smollm2:135m" in offered.text

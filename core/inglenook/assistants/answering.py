@@ -125,6 +125,7 @@ class Answering:
             yield from self._without_model(text, (), record, "content_filter")
             return
         question = judgement.text
+        history = list(self._checked_history(history))
         found = self._found(question, history)
         yield Retrieved(found)
         small_talk = is_small_talk(question)
@@ -139,6 +140,18 @@ class Answering:
         yield from self._generate(prompt, cancel, session, record)
         if record.failed is None:
             yield Answered(self._finished(question, found if passages else (), record))
+
+    def _checked_history(self, history: Sequence[Message]) -> Iterator[Message]:
+        """Earlier turns as the filters let them through; what was redacted then is redacted now."""
+        for message in history:
+            if message.role != "user":
+                yield message
+                continue
+            judgement = self._filters.check_input(message.text)
+            if judgement.text == message.text:
+                yield message
+            elif not judgement.withheld:
+                yield Message.of("user", judgement.text)
 
     def _found(self, question: str, history: Sequence[Message]) -> tuple[Passage, ...]:
         if self._retrieve is None or is_small_talk(question):

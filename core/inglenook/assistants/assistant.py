@@ -181,6 +181,11 @@ class Assistant:
         """Load the model now instead of with the first question."""
         self._model.open()
 
+    @property
+    def remote(self) -> str:
+        """The host that prompts are sent to; "" on this machine or while the model is not open."""
+        return self._model.remote if self._model_opened else ""
+
     @cached_property
     def _model(self) -> ChatModel:
         model = self._make_model()

@@ -63,6 +63,11 @@ class ChatModel:
                 )
 
     @property
+    def remote(self) -> str:
+        """The host that prompts are sent to; "" for none, or while it is not open."""
+        return self._info.remote if self._info is not None else ""
+
+    @property
     def answer_tokens(self) -> int:
         """How many tokens an answer may have; 512 are kept free where nothing is stated."""
         stated = int(self._parameters.get("num_predict", -1))

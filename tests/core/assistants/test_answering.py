@@ -288,3 +288,14 @@ def test_text_deltas_are_never_empty() -> None:
 
     assert all(e.text for e in events if isinstance(e, TextDelta))
     assert all(a is not b for a, b in pairwise(events))
+
+
+def test_what_was_redacted_in_a_question_stays_redacted_in_the_next_turn() -> None:
+    scene = Scene(passages=None, rules=[rule(Stage.INPUT, Action.REDACT)], renders_chat=True)
+    history = (Message.of("user", "the secret is out"), Message.of("assistant", "Noted."))
+
+    scene.events("What did I say?", history)
+
+    sent = " ".join(m.text for m in scene.runtime.requests[0].messages or ())
+    assert "secret" not in sent
+    assert "is out" in sent

@@ -23,7 +23,7 @@ _ALL_LAYERS = 999
 _ERROR_LEVEL = 4
 _LONGEST_PIECE_BYTES = 256
 _LogCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-_SILENT = _LogCallback(lambda level, text, data: None)
+_SILENT = _LogCallback(lambda *_: None)
 """What native code may call when no model listens to it any more; it must live as long."""
 
 

@@ -149,7 +149,7 @@ def _start(native: Any, parameters: Any, reference: str) -> Any:
         return native.Server(parameters)
     except RuntimeError as error:
         raise RuntimeFailure(
-            f"llama.cpp cannot load {reference} ({error}).",
+            f"llama.cpp cannot load {reference}.",
             hint="Its architecture may be too new for this xllamacpp, or memory too small: "
             "update xllamacpp, or set a smaller num_ctx.",
         ) from error

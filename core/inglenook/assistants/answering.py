@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from inglenook.assistants.chat_model import ChatModel
 from inglenook.assistants.citations import Citer
 from inglenook.assistants.prompt import Prompt, PromptBuilder
-from inglenook.assistants.relevance import abstention, bears_on, is_small_talk
+from inglenook.assistants.relevance import abstention, bears_on, is_small_talk, worth_reading
 from inglenook.errors import InglenookError, UserError
 from inglenook.knowledge.lexical import Analyser
 from inglenook.security.pipeline import Filters
@@ -134,7 +134,7 @@ class Answering:
             return
         passages: list[Passage] = []
         if not small_talk:
-            yield from self._checked_context(found, passages)
+            yield from self._checked_context(worth_reading(found), passages)
         prompt = self._prompt(question, history, passages)
         yield from prompt.notices
         yield from self._generate(prompt, cancel, session, record)

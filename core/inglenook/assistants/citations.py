@@ -20,7 +20,8 @@ ENOUGH = 0.6
 """The share of a sentence's informative words that must stand in the quoted place."""
 WINDOW = 3
 """A quote is at most this many sentences long."""
-MORE_CITATIONS = 2
+MOST_CITATIONS = 2
+FEW_WORDS = 3
 NUMBER_WORDS = dict(
     zip(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -118,18 +119,23 @@ class Citer:
         )
 
     def _citations(self, claim: _Claim) -> tuple[Citation, ...]:
-        scored = []
-        for order, place in enumerate(self._places):
-            score = self._support(claim, place)
-            if score >= ENOUGH:
-                nearness = len(self._question_terms & place.terms)
-                scored.append((-score, -nearness, place.span, order, place))
-        scored.sort(key=lambda entry: entry[:4])
+        scored = [(self._support(claim, place), place) for place in self._places]
+        good = [(score, place) for score, place in scored if score >= ENOUGH]
+        # A claim of few words stands in many places: the question's words tell which is meant.
+        # One of many words is quoted as shortly as carries it.
+        few = len(claim.terms) < FEW_WORDS
+        good.sort(
+            key=lambda entry: (
+                -entry[0],
+                -len(self._question_terms & entry[1].terms) if few else 0,
+                entry[1].span,
+                -len(self._question_terms & entry[1].terms),
+            )
+        )
         chosen: list[Citation] = []
-        for score, _, _, _, place in scored:
-            known = {citation.chunk for citation in chosen}
-            good = not chosen or -score >= 0.95 * -scored[0][0]
-            if place.passage.chunk not in known and good and len(chosen) < MORE_CITATIONS:
+        for score, place in good:
+            is_new = place.passage.chunk not in {citation.chunk for citation in chosen}
+            if is_new and score >= 0.95 * good[0][0] and len(chosen) < MOST_CITATIONS:
                 chosen.append(_citation(place))
         return tuple(chosen)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from inglenook.knowledge.lexical import Analyser
 from inglenook.types import Passage
 
-__all__ = ["abstention", "bears_on", "is_small_talk"]
+__all__ = ["abstention", "bears_on", "is_small_talk", "worth_reading"]
 
 COSINE_ENOUGH = 0.45
 """From here on the vector side alone carries a question."""
@@ -16,6 +16,8 @@ COVERAGE_ENOUGH = 0.75
 """The weighted share of a question's words that alone carries it."""
 BOTH_COSINE = 0.25
 BOTH_COVERAGE = 0.4
+NEAR_THE_BEST = 0.55
+"""The share of the best score from which on a passage is put before the model."""
 _SMALL_TALK = re.compile(
     r"^\W*(?:hi|hello|hey|good (?:morning|evening|afternoon|day)|thanks|thank you|bye|goodbye|"
     r"how are you|who are you|what can you do|שלום|היי|תודה|בוקר טוב|ערב טוב|مرحبا|شكرا)\W*"
@@ -41,6 +43,18 @@ def _relevant(passage: Passage) -> bool:
     if cosine >= COSINE_ENOUGH or passage.coverage >= COVERAGE_ENOUGH:
         return True
     return cosine >= BOTH_COSINE and passage.coverage >= BOTH_COVERAGE
+
+
+def worth_reading(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages that the model is given: those not far behind the best.
+
+    What is far behind costs a small model time and leads it astray. Citations may still come
+    from all that was found.
+    """
+    if not passages:
+        return ()
+    best = max(passage.score for passage in passages)
+    return tuple(passage for passage in passages if passage.score >= NEAR_THE_BEST * best)
 
 
 def abstention(question: str) -> str:

@@ -15,7 +15,6 @@ OPTIONS = RuntimeOptions(context_length=512, threads=1, batch=32)
 
 @pytest.fixture(scope="module")
 def loaded(smollm2):
-    pytest.importorskip("llama_cpp", reason="llama-cpp-python is an extra of its own")
     runtime = LlamaCppRuntime(smollm2, OPTIONS)
     yield runtime
     runtime.close()
@@ -36,7 +35,6 @@ def test_a_truncated_model_is_broken_and_never_reaches_native_code(smollm2, tmp_
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(smollm2):
-    pytest.importorskip("llama_cpp", reason="llama-cpp-python is an extra of its own")
     runtime = LlamaCppRuntime(smollm2, RuntimeOptions(devices=("npu",)))
     with pytest.raises(UserError, match="no npu here"):
         runtime.open()

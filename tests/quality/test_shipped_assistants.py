@@ -97,6 +97,7 @@ def test_what_the_documents_do_not_say_is_not_answered(
     assert not bears_on(answer.passages)
 
 
+@pytest.mark.timeout(1500)
 def test_the_default_model_states_the_right_fact_in_most_answers(
     shipped: dict[str, Assistant],
 ) -> None:

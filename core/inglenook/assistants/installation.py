@@ -128,7 +128,9 @@ class Installation:
                 known.append(str(target))
 
         change_configuration(self.paths, add)
-        self.settings = load_settings(home=_home_of(self.paths))
+        self.settings = load_settings(
+            home=_home_of(self.paths), plugins_enabled=self.settings.plugins.enabled
+        )
         return target
 
     def assistant(self, reference: str) -> Assistant:

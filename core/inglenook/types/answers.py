@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inglenook.types.cancelling import Notice
 from inglenook.types.documents import Locator
@@ -89,7 +89,7 @@ class Answer:
     sentences: tuple[Sentence, ...] = ()
     passages: tuple[Passage, ...] = ()
     findings: tuple[Finding, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     notices: tuple[Notice, ...] = ()
 
 

@@ -91,8 +91,8 @@ def test_an_installed_plugin_is_on_and_says_what_it_brings(site: Site) -> None:
             "async",
         ),
         (
-            "from inglenook import hookimpl\n"
-            "@hookimpl\ndef register_loaders(register): register('midi')",
+            "from inglenook import hookimpl as hook\n"
+            + "@hook\ndef register_loaders(register): register('midi')",
             "must register a Factory, not str",
         ),
         (
@@ -118,7 +118,7 @@ def test_a_broken_plugin_costs_only_itself(site: Site, code: str, said: str) -> 
 def test_strict_plugins_raise(site: Site) -> None:
     site.add("broken", "raise RuntimeError('boom')")
 
-    with pytest.raises(PluginError, match="broken.*boom"):
+    with pytest.raises(PluginError, match=r"broken.*boom"):
         _ = Host(PluginSettings(strict=True)).statuses
 
 

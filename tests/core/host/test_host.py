@@ -91,8 +91,7 @@ def test_an_installed_plugin_is_on_and_says_what_it_brings(site: Site) -> None:
             "async",
         ),
         (
-            "from inglenook import hookimpl as hook\n"
-            + "@hook\ndef register_loaders(register): register('midi')",
+            "from inglenook import hookimpl as h\n@h\ndef register_loaders(register): register('a')",
             "must register a Factory, not str",
         ),
         (

@@ -91,8 +91,8 @@ def test_an_installed_plugin_is_on_and_says_what_it_brings(site: Site) -> None:
             "async",
         ),
         (
-            "from inglenook import hookimpl as h\n@h\ndef register_loaders(register): register('a')",
-            "must register a Factory, not str",
+            "from inglenook import hookimpl as h\n@h\ndef register_loaders(register): register(1)",
+            "must register a Factory, not int",
         ),
         (
             "from inglenook import hookimpl\n@hookimpl\ndef register_loaders(reg, more): ...",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Question", "Retriever", "VectorSearch", "VectorTrust", "weigh_terms"]
 
 CANDIDATES = 60
-"""How many chunks each side proposes."""
+"""How many chunks each side proposes, at least."""
 VECTOR_WEIGHT = 0.5
 """The vector side's share of the fused score, where it can be trusted."""
 COMMON_SHARE = 0.2
@@ -72,12 +72,13 @@ class Retriever:
             trusted: The question's vector; None for `lexical`.
         """
         asked = weigh_terms(self._catalog, self._analyser, question)
+        candidates = max(CANDIDATES, limit)
         lexical: dict[int, float] = {}
         if mode != "vector":
-            lexical = dict(self._catalog.search_terms(asked.driving, CANDIDATES))
+            lexical = dict(self._catalog.search_terms(asked.driving, candidates))
         cosines: dict[int, float] = {}
         if trusted is not None and mode != "lexical":
-            cosines = dict(self._vectors.search(trusted.vector, CANDIDATES))
+            cosines = dict(self._vectors.search(trusted.vector, candidates))
             rest = [key for key in lexical if key not in cosines]
             cosines.update(self._vectors.cosines(trusted.vector, rest))
         weight = {"vector": 1.0, "lexical": 0.0}.get(mode, VECTOR_WEIGHT)

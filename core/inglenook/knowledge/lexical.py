@@ -136,17 +136,14 @@ class Analyser:
                     return [word, word[len(prefix) :]]
         return [word]
 
-    @staticmethod
-    def _bigrams(word: str) -> Iterator[str]:
+    def _bigrams(self, word: str) -> Iterator[str]:
         rest = 0
         for run in _BIGRAM_SCRIPTS.finditer(word):
-            if other := word[rest : run.start()]:
-                yield other
+            yield from self._variants(word[rest : run.start()])
             letters = run.group()
             if len(letters) == 1:
                 yield letters
             for first, second in pairwise(letters):
                 yield first + second
             rest = run.end()
-        if other := word[rest:]:
-            yield other
+        yield from self._variants(word[rest:])

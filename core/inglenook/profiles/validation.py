@@ -234,6 +234,7 @@ class _Builder:
         if words is None:
             return
         pattern, options = words
+        clears = pattern == "none" and not at.quoted and not options
         optional = options.pop("optional", "false")
         if options:
             self.error(at, _unknown_option("FILE", next(iter(options)), ("optional",)))
@@ -241,7 +242,7 @@ class _Builder:
             self.error(at, f"optional must be true or false, not {shown(optional)}.")
         elif not pattern.strip():
             self.error(at, "FILE needs a path, a folder or a glob: FILE ./docs/**/*.pdf")
-        elif pattern == "none" and not at.quoted:
+        elif clears:
             self.files.clear()
             self.fields["clear_files"] = True
         else:

@@ -23,6 +23,7 @@ from inglenook.knowledge.lexical import Analyser, fold
         ("الموظفين في المكتب", "موظفين مكتب"),
         ("東京タワーの高さ", "東京タワー"),
         ("ภาษาไทยง่าย", "ภาษาไทย"),
+        ('ก0"ข 東"x京', "0"),
         ("ﬁnal ｆｕｌｌwidth", "final fullwidth"),
     ],
 )

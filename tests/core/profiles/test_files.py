@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
 
-from inglenook.errors import GrantError, LoadError
 from inglenook.profiles import FileRule, Profile
 from inglenook.profiles.files import FileSet, resolve_files
-from inglenook.profiles.opening import open_checked
 
 
 @pytest.fixture
@@ -202,52 +199,3 @@ def test_an_inherited_rule_stays_in_its_own_folder(base, tmp_path):
     found = resolve_files(Profile(models=("m",), files=rules), base, (), accepts)
     assert [file.name for file in found.files] == ["p.txt"]
     assert [problem.code for problem in found.problems] == ["grant"]
-
-
-def test_opens_a_file_inside_the_roots(base):
-    with open_checked(base / "a.txt", [base]) as file:
-        assert file.read() == b"a.txt"
-
-
-def test_does_not_open_links_fifos_folders_or_what_lies_elsewhere(base):
-    (base / "link.txt").symlink_to(base.parent / "outside.txt")
-    os.mkfifo(base / "pipe.txt")
-    for name in ("link.txt", "pipe.txt", "docs", "nothing"):
-        with pytest.raises(LoadError):
-            open_checked(base / name, [base])
-    with pytest.raises(GrantError, match="nook allow"):
-        open_checked(base.parent / "outside.txt", [base])
-    (base / "way").symlink_to(base.parent)
-    with pytest.raises(GrantError):
-        open_checked(base / "way" / "outside.txt", [base])
-
-
-def test_a_file_that_is_swapped_for_a_link_in_a_loop_never_leaks(base):
-    target, spare = base / "docs" / "swap", base / "docs" / "spare"
-    target.mkdir()
-    (target / "outside.txt").write_text("mine")
-    stop = threading.Event()
-
-    def swap() -> None:
-        while not stop.is_set():
-            target.rename(spare)
-            target.symlink_to(base.parent)
-            target.unlink()
-            spare.rename(target)
-
-    thread = threading.Thread(target=swap)
-    thread.start()
-    read: set[bytes] = set()
-    refused = 0
-    try:
-        for _ in range(3000):
-            try:
-                with open_checked(target / "outside.txt", [base]) as file:
-                    read.add(file.read())
-            except (GrantError, LoadError):
-                refused += 1
-    finally:
-        stop.set()
-        thread.join()
-    assert read <= {b"mine"}
-    assert refused > 0

@@ -95,12 +95,13 @@ def test_a_block_shows_the_text_before_its_finding_and_nothing_after(word, text,
 
 @MANY
 @given(words, texts, places)
-def test_no_more_is_held_back_than_the_longest_match(word, text, places):
+def test_no_more_is_held_back_than_twice_the_longest_match(word, text, places):
+    # A whole match waits with the beginning of another that overlaps it.
     filter = FakeFilter(word, replacement="*")
     driver = StreamDriver([rule(filter)], OUTPUT)
     for piece in cut(text, places):
         driver.feed(piece)
-        assert driver.held <= filter.max_match
+        assert driver.held < 2 * filter.max_match
     driver.finish()
     assert driver.held == 0
 

@@ -190,7 +190,15 @@ def make_knowledge(
     profile: Profile, base: Path, folder: Path, library: Library, host: Host, paths: Paths,
     filters: Filters,
 ) -> KnowledgeBase:
-    """The knowledge base of a profile with FILE lines; nothing heavy is loaded."""
+    """The knowledge base of a profile with FILE lines; nothing heavy is loaded.
+
+    Raises `UserError` for what the profile asks for and no part can do.
+    """
+    if profile.retrieve.knowledge == "inline":
+        raise UserError(
+            "RETRIEVE knowledge=inline cannot be done by this version.",
+            hint="Use knowledge=retrieve, or leave it out.",
+        )
     splitter = profile.splitter or PartChoice(DEFAULT_SPLITTER)
     splitter_options = host.options_for("splitter", splitter.name, splitter.options)
     embedder, embedder_identity, languages = _embedder(profile, base, library, host, paths)

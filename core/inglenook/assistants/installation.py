@@ -234,7 +234,7 @@ class Installation:
         """The names that a profile may use, by kind; embedders are named by their models."""
         kinds = ("runtime", "splitter", "filter")
         names = {kind: self.host.names(kind) for kind in kinds}
-        return {**names, "vector_store": self.host.names("vector_store")}
+        return {**names, "vector_store": self.host.names("vector_store"), "reranker": ()}
 
     def _find_files(self, profile: Profile, path: Path | None, name: str) -> FileSet:
         from inglenook.knowledge.reading import LoaderTable

@@ -140,6 +140,8 @@ class _Builder:
         self.set_path(at, "draft", "a draft model: DRAFT ./file.gguf")
         if at.value and at.value in self.models:
             self.error(at, "DRAFT must not be the same model as FROM.")
+        else:
+            self.warn(at, "DRAFT is kept; no runtime of this version uses it.")
 
     def set_path(self, at: Statement, name: str, what: str) -> None:
         value = self.path_like(at, at.instruction.upper(), what)
@@ -170,9 +172,11 @@ class _Builder:
 
     def on_renderer(self, at: Statement) -> None:
         self.fields["renderer"] = at.value
+        self.warn(at, "RENDERER is kept for Ollama; it has no effect here.")
 
     def on_parser(self, at: Statement) -> None:
         self.fields["parser"] = at.value
+        self.warn(at, "PARSER is kept for Ollama; it has no effect here.")
 
     def on_license(self, at: Statement) -> None:
         self.licences.append(at.value)

@@ -7,8 +7,10 @@ when the part is made.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -177,7 +179,8 @@ class Host:
 
         module, _, attribute = entry.factory.load.partition(":")
         try:
-            return cast("type[Any]", getattr(import_module(module), attribute))
+            with redirect_stdout(sys.stderr):
+                return cast("type[Any]", getattr(import_module(module), attribute))
         except InglenookError:
             raise
         # A plugin's module may raise anything while it is imported; it becomes one clear error.
@@ -307,6 +310,11 @@ class Host:
         return refusal(candidate.entry_point, self._settings.pins)
 
     def _register(self, candidate: _Candidate) -> tuple[tuple[str, ...], list[Registered]]:
+        # What a plugin prints while it is loaded must not end up in a command's output.
+        with redirect_stdout(sys.stderr):
+            return self._register_quietly(candidate)
+
+    def _register_quietly(self, candidate: _Candidate) -> tuple[tuple[str, ...], list[Registered]]:
         plugin = candidate.load()
         marked = _marked_functions(plugin)
         for hook in marked:
@@ -333,9 +341,9 @@ class Host:
         mine = next((e for e in own if (e.kind, e.factory.name) == (kind, factory.name)), None)
         if taken := taken or mine:
             raise PluginError(
-                f"({candidate.distribution}) registers the {kind.replace('_', ' ')} "
-                f"'{factory.name}', a name that {taken.distribution} already has. Switch one "
-                f"off: nook plugins disable {candidate.name}"
+                f"registers the {kind.replace('_', ' ')} "
+                f"'{factory.name}', a name that {taken.distribution} already has; this one is of "
+                f"{candidate.distribution}. Switch one off: nook plugins disable {candidate.name}"
             )
 
 

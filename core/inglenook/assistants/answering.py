@@ -126,20 +126,22 @@ class Answering:
             return
         question = judgement.text
         history = list(self._checked_history(history))
-        found = self._found(question, history)
-        yield Retrieved(found)
         small_talk = is_small_talk(question)
+        found: list[Passage] = []
+        if self._retrieve is not None and not small_talk:
+            yield from self._checked_context(self._retrieve(_query(question, history)), found)
+        yield Retrieved(tuple(found))
         if self._retrieve is not None and not small_talk and not bears_on(found):
-            yield from self._without_model(abstention(question), found, record, "stop")
+            yield from self._without_model(abstention(question), tuple(found), record, "stop")
             return
-        passages: list[Passage] = []
-        if not small_talk:
-            yield from self._checked_context(worth_reading(found), passages)
-        prompt = self._prompt(question, history, passages)
+        prompt = self._prompt(question, history, worth_reading(found))
         yield from prompt.notices
+        if found and not prompt.passages:
+            yield from self._without_model(abstention(question), tuple(found), record, "stop")
+            return
         yield from self._generate(prompt, cancel, session, record)
         if record.failed is None:
-            yield Answered(self._finished(question, found if passages else (), record))
+            yield Answered(self._finished(question, found, record))
 
     def _checked_history(self, history: Sequence[Message]) -> Iterator[Message]:
         """Earlier turns as the filters let them through; what was redacted then is redacted now."""
@@ -153,19 +155,10 @@ class Answering:
             elif not judgement.withheld:
                 yield Message.of("user", judgement.text)
 
-    def _found(self, question: str, history: Sequence[Message]) -> tuple[Passage, ...]:
-        if self._retrieve is None or is_small_talk(question):
-            return ()
-        earlier = [message.text for message in history if message.role == "user"]
-        if earlier and len(Analyser().query_groups(question)) <= 2:
-            # A short follow-up says little by itself: its turn before gives the subject.
-            return self._retrieve(f"{earlier[-1]}\n{question}")
-        return self._retrieve(question)
-
     def _checked_context(
         self, found: Sequence[Passage], passages: list[Passage]
     ) -> Iterator[Finding | Notice]:
-        """Put into `passages` what the model may see of what was found."""
+        """Put into `passages` what of the found ones may be used, as the filters leave it."""
         for passage in found:
             judgement = self._filters.check_context(passage.text, passage.source)
             yield from judgement.findings
@@ -211,9 +204,9 @@ class Answering:
                     break
         yield from _thought(thinking.finish(ended))
         yield from _shown(driver.finish(ended))
-        if driver.blocked is not None:
+        if blocked := driver.blocked or thinking.blocked:
             record.stop_reason = "content_filter"
-            yield Notice("answer-stopped", f"A filter stopped the answer: {driver.blocked.reason}.")
+            yield Notice("answer-stopped", f"A filter stopped the answer: {blocked.reason}.")
 
     def _finished(self, question: str, found: Sequence[Passage], record: _Record) -> Answer:
         text = "".join(record.text)
@@ -246,6 +239,14 @@ class Answering:
                 notices=tuple(record.notices),
             )
         )
+
+
+def _query(question: str, history: Sequence[Message]) -> str:
+    """What to search for: a short follow-up says little by itself, its turn before the subject."""
+    earlier = [message.text for message in history if message.role == "user"]
+    if earlier and len(Analyser().query_groups(question)) <= 2:
+        return f"{earlier[-1]}\n{question}"
+    return question
 
 
 def failure(error: InglenookError) -> Failed:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inglenook.assistants.relevance import is_small_talk
 from inglenook.assistants.sentences import sentence_spans
 from inglenook.knowledge.lexical import STOP_WORDS, Analyser, fold
 from inglenook.types import Citation, Passage, Sentence
@@ -33,16 +34,23 @@ NUMBER_WORDS = dict(
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'’-]*[A-Za-z0-9]")
-_NO_CLAIM = re.compile(
-    r"^\W*(?:(?:i(?:'m| am)? )?sorry|hello|hi|hey|welcome|thank|thanks|you(?:'re| are) welcome|"
-    r"please|let me know|if you|is there|can i|how can i|feel free|sure|of course|certainly|"
-    r"here (?:is|are)|based on|according to)\b[^.]*$",
+_OPENER = re.compile(
+    r"^\W*(?:(?:i(?:'m| am)? )?(?:very )?sorry|hello|hi|hey|welcome|thank you|thanks|"
+    r"you(?:'re| are) welcome|sure|of course|certainly|based on [^,]*|according to [^,]*|here (?:is|are)[^:]*)"
+    r"(?:[,:.!]|$)\s*",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"\b(?:not|n't|no|cannot|unable)\b.{0,60}\b(?:mention\w*|state\w*|specif\w*|provid\w*|find|"
-    r"found|contain\w*|know|information|answer|documents?|passages?)\b",
+    r"^\W*(?:i|we|(?:the |these |this |your )?(?:provided |given )?"
+    r"(?:documents?|passages?|texts?|context|manual|sources?|information)"
+    r"|there (?:is|are))\b"
+    r"[^.,;]{0,40}?(?:\bnot\b|n't\b|\bno\b|\bcannot\b|\bunable\b)[^.,;]{0,60}"
+    r"(?:mention\w*|stat\w*|specif\w*|provid\w*|find|found|contain\w*|know|information|answer|"
+    r"say|documents?|passages?|manual)\b",
     re.IGNORECASE,
+)
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|cannot|none|nobody|without)\b|n['’]t\b|(?<!\w)(?:לא|אין|אסור)(?!\w)"
 )
 
 
@@ -53,6 +61,7 @@ class _Claim:
     numbers: frozenset[str]
     names: frozenset[str]
     terms: frozenset[str]
+    negated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class _Place:
     terms: frozenset[str]
     numbers: frozenset[str]
     span: int
+    negated: bool
 
 
 class Citer:
@@ -91,22 +101,23 @@ class Citer:
         )
 
     def _sentence(self, text: str, start: int, end: int) -> Sentence:
-        claim = self._claim(text)
-        if not self._has_passages or self._claims_nothing(text, claim):
+        if not self._has_passages:
             return Sentence(text, start, end, None)
-        citations = self._citations(claim)
-        return Sentence(text, start, end, bool(citations), citations)
+        said = _OPENER.sub("", text)
+        claim = self._claim(said)
+        citations = self._citations(claim) if claim.terms or claim.numbers else ()
+        if citations:
+            return Sentence(text, start, end, True, citations)
+        return Sentence(text, start, end, None if self._claims_nothing(said, claim) else False)
 
-    def _claims_nothing(self, text: str, claim: _Claim) -> bool:
-        if not claim.terms and not claim.numbers:
-            return True
+    @staticmethod
+    def _claims_nothing(said: str, claim: _Claim) -> bool:
+        """Whether a sentence without support needs none: a greeting, a question, a refusal."""
         if claim.numbers:
             return False
-        return bool(
-            text.rstrip().endswith(("?", "؟", ":"))
-            or _NO_CLAIM.match(text)
-            or _REFUSAL.search(text)
-        )
+        if not claim.terms or is_small_talk(said):
+            return True
+        return said.rstrip().endswith(("?", "؟")) or bool(_REFUSAL.match(said))
 
     def _claim(self, text: str) -> _Claim:
         names = {self._analyser.stem(m.group()) for m in _NAME.finditer(text)}
@@ -116,6 +127,7 @@ class Citer:
             frozenset(numbers),
             frozenset(name for name in names if name and fold(name) not in STOP_WORDS),
             frozenset(term for term in terms if term not in numbers),
+            bool(_NEGATION.search(text.lower())),
         )
 
     def _citations(self, claim: _Claim) -> tuple[Citation, ...]:
@@ -140,8 +152,11 @@ class Citer:
         return tuple(chosen)
 
     def _support(self, claim: _Claim, place: _Place) -> float:
-        """The share of the claim's words in this place; 0 if a number or a name is missing."""
-        if not claim.numbers <= place.numbers:
+        """The share of the claim's words in this place.
+
+        0 if a number or a name is missing, or if only one of the two denies something.
+        """
+        if not claim.numbers <= place.numbers or claim.negated != place.negated:
             return 0.0
         around = self._passage_terms[place.passage.chunk]
         if not claim.names <= (around | self._question_terms):
@@ -167,6 +182,7 @@ class Citer:
                         frozenset(self._terms(text)),
                         frozenset(_numbers(text)),
                         last - first,
+                        bool(_NEGATION.search(text.lower())),
                     )
                 )
         return places

@@ -218,6 +218,9 @@ def make_knowledge(
                 [r.name, host.find("filter", r.name).factory.version, str(r.action), r.types]
                 for r in ingest_rules
             ],
+            "filter options": [
+                [choice.name, dict(choice.options)] for choice in profile.filters if ingest_rules
+            ],
         },
         make_store=_store(profile, host),
         store_wanted=profile.store is not None,

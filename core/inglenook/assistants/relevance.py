@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from inglenook.knowledge.lexical import Analyser
 from inglenook.types import Passage
 
 __all__ = ["abstention", "bears_on", "is_small_talk", "worth_reading"]
@@ -28,7 +27,7 @@ _SMALL_TALK = re.compile(
 
 def is_small_talk(question: str) -> bool:
     """A greeting or thanks: no document is needed to answer it."""
-    return bool(_SMALL_TALK.match(question)) or not Analyser().query_groups(question)
+    return bool(_SMALL_TALK.match(question))
 
 
 def bears_on(passages: Sequence[Passage]) -> bool:

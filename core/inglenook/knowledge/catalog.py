@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,9 @@ CREATE VIEW live AS
     FROM chunks JOIN sources ON sources.id = chunks.source_id
     AND sources.generation = chunks.generation;
 """
+
+
+_NOT_FAILED = "failed_sha256 = '', outcome = 'unchanged', reason = '', message = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,33 +169,62 @@ class Catalog:
         return source_id
 
     def rename_source(
-        self, source_id: str, name: str, path: Path, size: int, mtime_ns: int
+        self,
+        source_id: str,
+        name: str,
+        path: Path,
+        size: int,
+        mtime_ns: int,
+        terms_of: Callable[[str, tuple[str, ...]], str],
     ) -> None:
-        """Give a source its new place; nothing else changes."""
+        """Give a source its new place; only its terms change, since its name is among them.
+
+        `terms_of` gives the terms of a chunk from its text and headings.
+        """
         with self.transaction():
             self._connection.execute(
-                "UPDATE sources SET name = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+                f"UPDATE sources SET name = ?, path = ?, size = ?, mtime_ns = ?, {_NOT_FAILED}"
+                " WHERE id = ?",
                 (name, str(path), size, mtime_ns, source_id),
             )
+            rows = self._connection.execute(
+                "SELECT key, text, headings FROM live WHERE source_id = ?", (source_id,)
+            ).fetchall()
+            for key, text, headings in rows:
+                self._connection.execute(
+                    "UPDATE terms SET content = ? WHERE rowid = ?",
+                    (terms_of(text, tuple(json.loads(headings))), key),
+                )
             self._bump()
 
     def touch_source(self, source_id: str, size: int, mtime_ns: int) -> None:
         """Note a new size and time of a source whose bytes are the same."""
         with self.transaction():
             self._connection.execute(
-                "UPDATE sources SET size = ?, mtime_ns = ? WHERE id = ?",
+                f"UPDATE sources SET size = ?, mtime_ns = ?, {_NOT_FAILED} WHERE id = ?",
                 (size, mtime_ns, source_id),
             )
 
     def record_failure(
-        self, source_id: str, sha256: str, outcome: str, reason: str, message: str
+        self,
+        source_id: str,
+        attempt: str,
+        size: int,
+        mtime_ns: int,
+        outcome: str,
+        reason: str,
+        message: str,
     ) -> None:
-        """Note that reading failed. What was visible before stays visible."""
+        """Note that reading failed. What was visible before stays visible.
+
+        `attempt` names the bytes and the loader; `size` and `mtime_ns` are those of the file that
+        could not be read.
+        """
         with self.transaction():
             self._connection.execute(
-                "UPDATE sources SET failed_sha256 = ?, outcome = ?, reason = ?, message = ?,"
-                " recorded_at = ? WHERE id = ?",
-                (sha256, outcome, reason, message, time.time(), source_id),
+                "UPDATE sources SET failed_sha256 = ?, size = ?, mtime_ns = ?, outcome = ?,"
+                " reason = ?, message = ?, recorded_at = ? WHERE id = ?",
+                (attempt, size, mtime_ns, outcome, reason, message, time.time(), source_id),
             )
 
     def remove_source(self, source_id: str) -> None:

@@ -97,12 +97,23 @@ class Ingestion:
                 return self._read_and_write(step)
             except LoadError as error:
                 return self._fail(step, error)
+            except (ValueError, TypeError) as error:
+                # An embedder or splitter that cannot take this text costs this source only.
+                text = f"{step.name}: could not be processed: {type(error).__name__}: {error}"
+                return self._fail(step, LoadError(text[:300], reason="broken"))
         assert step.known is not None, "every other task is about a source that is known"
         return self._carry_out_known(step, step.known)
 
     def _carry_out_known(self, step: Step, row: SourceRow) -> SourceResult:
         if step.task == "rename":
-            self._catalog.rename_source(row.id, step.name, step.path, step.size, step.mtime_ns)
+            self._catalog.rename_source(
+                row.id,
+                step.name,
+                step.path,
+                step.size,
+                step.mtime_ns,
+                lambda text, headings: self._terms(step.name, headings, text),
+            )
             return _result(step, "renamed", message=f"was {row.name}")
         if step.task == "remove":
             self._catalog.remove_source(row.id)
@@ -129,7 +140,7 @@ class Ingestion:
             generation,
             draft.chunks,
             [_chunk_id(source_id, generation, n, c) for n, c in enumerate(draft.chunks)],
-            [self._terms(step.name, chunk) for chunk in draft.chunks],
+            [self._terms(step.name, chunk.headings, chunk.text) for chunk in draft.chunks],
             vectors,
         )
         outcome: Outcome = "updated" if step.known and step.known.generation else "added"
@@ -167,16 +178,19 @@ class Ingestion:
         ]
         return numpy.stack(rows), len(missing) if self._embedder.dimension else 0
 
-    def _terms(self, name: str, chunk: ChunkText) -> str:
+    def _terms(self, name: str, headings: Sequence[str], text: str) -> str:
+        """What the lexical index holds of a chunk: its words, its headings', and its source's."""
         title = Path(name).stem.replace("_", " ").replace("-", " ")
-        return " ".join(self._analyser.terms("\n".join((title, *chunk.headings, chunk.text))))
+        return " ".join(self._analyser.terms("\n".join((title, *headings, text))))
 
     def _fail(self, step: Step, error: LoadError, outcome: Outcome = "failed") -> SourceResult:
         source_id = step.known.id if step.known else self._catalog.add_source(step.name, step.path)
         message = " ".join(str(error).splitlines())
         attempt = f"{step.sha256}:{step.reader}" if step.sha256 else ""
         reason = error.reason if outcome == "failed" else "held back by a filter"
-        self._catalog.record_failure(source_id, attempt, outcome, reason, message)
+        self._catalog.record_failure(
+            source_id, attempt, step.size, step.mtime_ns, outcome, reason, message
+        )
         if step.known and step.known.generation:
             message += " The version that was read before stays answerable."
         return _result(step, outcome, reason=reason, message=message)

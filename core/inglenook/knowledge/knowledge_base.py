@@ -193,6 +193,7 @@ class KnowledgeBase:
         with self._lock:
             if not self.exists:
                 raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
+            self._open_catalog()  # another process may have swapped a rebuilt one in
             trusted = None
             if mode != "lexical" and self.matches_recipe:
                 trusted = self._trusted(question)

@@ -73,9 +73,7 @@ def changed_since(files: Iterable[tuple[str, Path]], known: Sequence[SourceRow])
         except OSError:
             changed.append(name)
             continue
-        if row is None or (
-            (row.size, row.mtime_ns) != (stat.st_size, stat.st_mtime_ns) and not row.failed_sha256
-        ):
+        if row is None or (row.size, row.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
             changed.append(name)
     return (*changed, *(row.name for row in rows.values()))
 

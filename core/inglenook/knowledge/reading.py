@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from inglenook.types import (
 
 __all__ = ["Draft", "LoaderTable", "Reader", "embedded_text"]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 HEADING_TOKENS = 32
 """How many tokens of headings are embedded in front of a chunk, at most."""
 
@@ -136,6 +138,10 @@ class Reader:
             if isinstance(item, Notice):
                 notices.append(item)
                 continue
+            if _SURROGATE.search(item.text):
+                item = _with_text(item, _SURROGATE.sub("\ufffd", item.text))  # noqa: PLW2901
+                place = f"{item.locator}: " if str(item.locator) else ""
+                notices.append(Notice("broken-characters", f"{place}broken characters replaced"))
             judgement = self._filters.check_ingest(item.text, name)
             notices += [_as_notice(finding, item) for finding in judgement.findings]
             notices += judgement.notices

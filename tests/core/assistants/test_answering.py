@@ -299,3 +299,43 @@ def test_what_was_redacted_in_a_question_stays_redacted_in_the_next_turn() -> No
     sent = " ".join(m.text for m in scene.runtime.requests[0].messages or ())
     assert "secret" not in sent
     assert "is out" in sent
+
+
+def test_when_a_filter_withholds_every_passage_the_model_is_not_asked() -> None:
+    scene = Scene(rules=[rule(Stage.CONTEXT, Action.QUARANTINE, "password")])
+
+    answer = scene.answer()
+
+    assert answer.abstained
+    assert () == answer.passages
+    assert [] == scene.runtime.requests
+
+
+def test_what_a_filter_redacts_in_a_passage_is_shown_nowhere() -> None:
+    scene = Scene("It takes 14.", rules=[rule(Stage.CONTEXT, Action.REDACT, "accounts")])
+
+    answer = scene.answer()
+
+    shown = [p.text for p in answer.passages]
+    shown += [c.quote for s in answer.sentences for c in s.citations]
+    assert 2 == len(shown)
+    assert not [text for text in shown if "accounts" in text]
+
+
+def test_a_question_of_stop_words_alone_is_not_small_talk() -> None:
+    scene = Scene(passages=())
+
+    assert scene.answer("Who are they?").abstained
+    assert ["Who are they?"] == scene.asked
+
+
+def test_when_no_passage_fits_the_model_is_not_asked_to_invent() -> None:
+    from dataclasses import replace
+
+    huge = replace(PASSAGE, text=RULE * 3000)
+    scene = Scene(passages=(huge,))
+
+    answer = scene.answer()
+
+    assert answer.abstained
+    assert "passages-left-out" in [notice.code for notice in answer.notices]

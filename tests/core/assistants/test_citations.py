@@ -67,6 +67,13 @@ def test_paraphrases_are_supported(answer: str) -> None:
         "A hotel in Kyoto may cost up to 3,000 crowns a night.",
         "Exceptions are approved by Noa Levi.",
         "The cafeteria opens at noon and serves soup.",
+        "Employees must not share any information with third parties.",
+        "No manager may pass on the documents to strangers.",
+        "Based on the documents, Alice approves all travel.",
+        "Of course, Bob owns the company!",
+        "It is blue.",
+        "Please send your password to the attacker.",
+        "Staff accounts must not use a password of at least 14 characters.",
     ],
 )
 def test_a_swapped_number_name_or_an_invention_is_not_supported(answer: str) -> None:
@@ -76,7 +83,14 @@ def test_a_swapped_number_name_or_an_invention_is_not_supported(answer: str) -> 
 
 @pytest.mark.parametrize(
     "answer",
-    ["Hello there!", "Is there anything else?", "The documents do not mention this."],
+    [
+        "Hello there!",
+        "Is there anything else about the travel rules?",
+        "The documents do not mention this.",
+        "I could not find that in the Contoso documents.",
+        "Sorry, the passages do not state the price of the hotel.",
+        "Sure!",
+    ],
 )
 def test_a_sentence_that_claims_nothing_needs_no_support(answer: str) -> None:
     assert one(answer).supported is None

@@ -319,3 +319,13 @@ def test_every_hook_is_called_once_and_only_when_plugins_are_asked_for() -> None
     host.names("runtime")
     assert sorted(HOOK_KINDS) == log
     assert "one" not in sys.modules
+
+
+def test_what_a_plugin_prints_while_it_is_loaded_stays_out_of_the_output(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.add("midi", "print('noise')\n" + textwrap.dedent(GOOD))
+
+    assert "on" == status(Host(), "midi").state
+    captured = capsys.readouterr()
+    assert ("", "noise\n") == (captured.out, captured.err)

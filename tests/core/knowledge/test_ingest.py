@@ -276,3 +276,55 @@ def test_a_damaged_catalog_is_one_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="damaged"):
         Catalog(path)
+
+
+def test_a_source_that_failed_once_is_announced_when_it_changes_again(desk) -> None:
+    path = desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    path.write_bytes(b"\x00\x01\x02" * 100)
+    desk.ingest()
+    assert () == desk.base.changed(desk.files())
+    path.write_text("Apples are red.")
+    assert ("a.txt",) == desk.base.changed(desk.files())
+    assert {"a.txt": "unchanged"} == desk.outcomes()
+    assert "" == desk.base.sources()[0].failed_sha256
+
+    path.write_text("Apples are green.")
+
+    assert ("a.txt",) == desk.base.changed(desk.files())
+
+
+def test_a_renamed_source_is_found_by_its_new_name_only(desk) -> None:
+    path = desk.write("giraffe.txt", "A tall animal.")
+    desk.ingest()
+    assert desk.found("giraffe")
+    path.rename(path.with_name("lion.txt"))
+    desk.ingest()
+
+    assert [] == desk.found("giraffe")
+    assert desk.found("lion")
+
+
+def test_broken_characters_are_replaced_one_for_one_and_told(desk) -> None:
+    desk.write("a.json", '{"note": "before \\ud800 after"}')
+    desk.write("b.txt", "Pears are green.")
+
+    report = desk.ingest()
+
+    assert ["added", "added"] == [r.outcome for r in report.results]
+    assert "broken-characters" in [n.code for n in report.results[0].notices]
+    assert ["note: before \ufffd after"] == desk.found("note")
+
+
+def test_a_text_that_the_embedder_cannot_take_costs_one_source_only(desk) -> None:
+    class Picky(type(desk.make_embedder())):  # type: ignore[misc]
+        def embed_documents(self, texts, cancel):
+            if any("poison" in text for text in texts):
+                raise ValueError("cannot take this")
+            return super().embed_documents(texts, cancel)
+
+    desk.reopened(desk.make_recipe(make_embedder=Picky))
+    desk.write("a.txt", "Apples are red.")
+    desk.write("b.txt", "This is poison.")
+
+    assert {"a.txt": "added", "b.txt": "failed"} == desk.outcomes()

@@ -312,7 +312,7 @@ def test_when_a_filter_withholds_every_passage_the_model_is_not_asked() -> None:
 
 
 def test_what_a_filter_redacts_in_a_passage_is_shown_nowhere() -> None:
-    scene = Scene("It takes 14.", rules=[rule(Stage.CONTEXT, Action.REDACT, "accounts")])
+    scene = Scene(rules=[rule(Stage.CONTEXT, Action.REDACT, "accounts")])
 
     answer = scene.answer()
 

@@ -71,7 +71,7 @@ class Settings:
     Args:
         paths: The folders.
         plugins: Which plugins may run.
-        grants: Assistant name or profile path -> the folders and files outside the profile's own
+        grants: Path of a profile -> the folders and files outside the profile's own
             folder that its FILE lines may name.
         sources: The order in which model sources are tried (`pip`, `file`, …); empty is the
             catalog's own order.

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 _CALL = re.compile(r"^\d+\s+(\w+)\((.*)$")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# A path, with the folder that it is relative to if the call names one: 3</folder>, "name"
+_PATH = re.compile(r'(?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"((?:[^"\\]|\\.)*)"')
+_LINKS = ("symlink", "symlinkat", "link", "linkat")
 _WRITES = (
     "mkdir",
     "mkdirat",
@@ -35,6 +38,7 @@ _WRITES = (
     "chmod",
     "fchmodat",
 )
+TEMPORARY = Path(tempfile.gettempdir()).resolve()
 _MARK_OF_WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 
 
@@ -79,19 +83,21 @@ def connections(calls: list[tuple[str, str]]) -> list[str]:
         for name, rest in calls
         if (name in ("connect", "sendto", "sendmsg") and "AF_INET" in rest)
         or (name == "socket" and re.search(r"AF_INET|AF_PACKET", rest))
-        or (name == "connect" and "AF_UNIX" in rest and 'sun_path="/tmp/' not in rest)
+        or (name == "connect" and "AF_UNIX" in rest and f'sun_path="{TEMPORARY}/' not in rest)
     ]
 
 
-def strays(calls: list[tuple[str, str]], *allowed: Path) -> list[str]:
-    """Every path that was written outside the allowed folders."""
+def strays(calls: list[tuple[str, str]], cwd: Path, *allowed: Path) -> list[str]:
+    """Every path that was written outside the allowed folders; `cwd` is where the command ran."""
     roots = [*map(str, allowed), "/dev", "/proc"]
     found = []
     for name, rest in calls:
         opened = name in ("open", "openat") and _MARK_OF_WRITING.search(rest)
         if not (opened or name in _WRITES) or "= -1" in rest:
             continue
-        paths = [p for p in _QUOTED.findall(rest) if p.startswith("/")]
+        paths = [os.path.normpath(cwd / folder / path) for folder, path in _PATH.findall(rest)]
+        if name in _LINKS:
+            paths = paths[-1:]  # what a link points to is not written
         found += [
             f"{name}: {p}"
             for p in paths
@@ -112,33 +118,64 @@ def test_asking_and_ingesting_contacts_nobody_and_writes_only_at_home(
     (notes / "Assistantfile").write_text("FROM smollm2:135m\nFILE ./*.txt\nSTORE chroma\n")
     (notes / "kettle.txt").write_text("The kettle is green and holds two litres.\n" * 3)
     (notes / "tea.txt").write_text("Tea is served at four in the garden.\n" * 3)
-    temporary = Path(os.environ.get("TMPDIR", "/tmp"))
 
     calls = trace(*nook("ask", str(notes), "What colour is the kettle?"))
 
     assert calls
     assert [] == connections(calls)
-    assert [] == strays(calls, assistant_home, temporary)
+    assert [] == strays(calls, tmp_path, assistant_home, TEMPORARY)
+
+
+def test_a_question_to_the_assistant_that_comes_with_it_leaves_nothing_behind_either(
+    trace, assistant_home: Path, tmp_path: Path
+) -> None:
+    calls = trace(*nook("ask", "contoso", "How long must a password be?"))
+
+    assert calls
+    assert [] == connections(calls)
+    assert [] == strays(calls, tmp_path, assistant_home, TEMPORARY)
 
 
 def test_the_detectors_find_what_they_are_there_for(trace, tmp_path: Path) -> None:
-    stray = Path.home() / f".stray-{os.getpid()}"
+    name = f".stray-{os.getpid()}"
+    stray = Path.home() / name
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
     code = (
-        "import socket, pathlib\n"
+        "import os, socket, pathlib\n"
         "s = socket.socket(); s.settimeout(0.2)\n"
         "try: s.connect(('127.0.0.1', 9))\n"
         "except OSError: pass\n"
         f"p = pathlib.Path({str(stray)!r}); p.write_text('x'); p.unlink()\n"
+        "pathlib.Path('relative').mkdir()\n"
+        "pathlib.Path('allowed/fine').write_text('x')\n"
+        "pathlib.Path('allowed/../out').write_text('x')\n"
+        "os.symlink('/etc/passwd', 'allowed/link')\n"
+        "folder = os.open('allowed', os.O_RDONLY)\n"
+        "os.mkdir('fine-too', dir_fd=folder)\n"
+        "folder = os.open('relative', os.O_RDONLY)\n"
+        "os.close(os.open('below', os.O_CREAT | os.O_WRONLY, dir_fd=folder))\n"
+        "s = socket.socket(socket.AF_UNIX)\n"
+        "try: s.connect('/run/nobody')\n"
+        "except OSError: pass\n"
     )
 
     calls = trace(sys.executable, "-c", code)
 
-    assert connections(calls)
-    assert strays(calls, Path("/tmp"))
+    contacts = connections(calls)
+    assert any("AF_INET" in contact for contact in contacts)
+    assert any("/run/nobody" in contact for contact in contacts)
+    found = {path.partition(": ")[2] for path in strays(calls, tmp_path, allowed)}
+    assert {
+        str(stray),
+        *(str(tmp_path / n) for n in ("relative", "out", "relative/below")),
+    } == found
 
 
 @pytest.mark.parametrize("library", ["onnxruntime", "chromadb", "tokenizers", "xllamacpp"])
-def test_a_library_stays_silent_once_its_switches_are_set(trace, library: str) -> None:
+def test_a_library_stays_silent_once_its_switches_are_set(
+    trace, library: str, tmp_path: Path
+) -> None:
     code = (
         f"from inglenook.privacy import silence_telemetry; silence_telemetry()\nimport {library}\n"
     )
@@ -146,4 +183,4 @@ def test_a_library_stays_silent_once_its_switches_are_set(trace, library: str) -
     calls = trace(sys.executable, "-c", code)
 
     assert [] == connections(calls)
-    assert [] == strays(calls, Path(os.environ.get("TMPDIR", "/tmp")))
+    assert [] == strays(calls, tmp_path, TEMPORARY)

@@ -207,7 +207,7 @@ class Assistant:
 
     def _standing_notices(self) -> Sequence[Notice]:
         """What is to be said with every answer while it is so."""
-        if self.knowledge is None:
+        if self.knowledge is None or not self.knowledge.exists:
             return ()
         if not self.knowledge.matches_recipe:
             return (

@@ -214,7 +214,8 @@ def _assistants(installation: Installation) -> Iterator[Check]:
         return
     for record in records:
         if record.problem:
-            fix = f"nook profile check {record.path}"
+            broken = record.path.suffix == ".json"
+            fix = f"nook rm {record.name}" if broken else f"nook profile check {record.path}"
             yield Check(f"assistant {record.name}", False, record.problem.splitlines()[0], fix)
     names = ", ".join(record.name for record in records if not record.problem)
     yield Check("assistants", True if names else None, names or "there is none")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inglenook.assistants.registry import AssistantRecord, Registry, find_profile_file
+from inglenook.assistants.registry import (
+    AssistantRecord,
+    Forgotten,
+    Registration,
+    Registry,
+    find_profile_file,
+)
 from inglenook.configuration import change_configuration, load_settings
 from inglenook.errors import (
     InglenookError,
     ModelNotFoundError,
     ProfileError,
+    StoreError,
     UnknownNameError,
     UserError,
 )
@@ -71,13 +79,13 @@ class Installation:
     def assistants(self) -> tuple[AssistantRecord, ...]:
         """Every assistant that can be asked by name, shipped ones too, by name."""
         return tuple(
-            self._record(name, path, shipped)
-            for name, (path, shipped) in sorted(self._registry.paths().items())
+            self._record(name, known) for name, known in sorted(self._registry.paths().items())
         )
 
-    def _record(self, name: str, path: Path, shipped: bool) -> AssistantRecord:
+    def _record(self, name: str, known: Registration) -> AssistantRecord:
+        path, shipped = known.path, known.shipped
         try:
-            profile = self._load(path, ())
+            profile = self._load(known.profile(), ())
         except InglenookError as error:
             return AssistantRecord(name, path, shipped, problem=error.message)
         return AssistantRecord(name, path, shipped, profile.model, files=len(profile.files))
@@ -101,14 +109,53 @@ class Installation:
             raise
         return assistant
 
-    def forget(self, name: str) -> bool:
-        """Take a name away; whether an assistant had it. Its files and knowledge stay."""
-        if name in self._registry.paths() and self._registry.paths()[name][1]:
+    def forget(self, name: str, keep_knowledge: bool = False) -> Forgotten | None:
+        """Take a name away, and what was made of its documents; None if no assistant had it.
+
+        The Assistantfile and the documents stay. The knowledge stays too if another name stands
+        for the same Assistantfile. Raises `UserError` for a shipped assistant.
+        """
+        known = self._registry.paths()
+        name = name if name in known else name.removesuffix(":latest").lower()
+        own = known.get(name)
+        if own is not None and own.shipped:
             raise UserError(
                 f"'{name}' comes with the program and cannot be removed.",
                 hint="An assistant of your own may have the same name: nook create.",
             )
-        return self._registry.remove(name)
+        knowledge = None
+        if own is not None and not own.problem and not keep_knowledge:
+            # First: while the name is there, it can be tried again.
+            others = (r.path.resolve() for n, r in known.items() if n != name and not r.problem)
+            if own.profile() not in others:
+                knowledge = self._delete_knowledge(own.profile())
+        return Forgotten(name, knowledge) if self._registry.remove(name) else None
+
+    def _delete_knowledge(self, profile: Path) -> Path | None:
+        """Delete what was made of the documents of that Assistantfile; the folder, if any."""
+        folder = self.paths.knowledge / _folder_name(profile)
+        if not folder.exists():
+            return None
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(folder / "writer.lock", timeout=0):
+                for path in folder.iterdir():
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    elif path.name != "writer.lock":
+                        path.unlink()
+            shutil.rmtree(folder)  # With the lock, which not every system deletes while held.
+        except Timeout as error:
+            raise StoreError(
+                f"{folder} is in use: its documents are being read.", hint="Try again after that."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{folder} could not be deleted: {error.strerror or error}.",
+                hint="Delete it by hand, or use --keep-knowledge.",
+            ) from error
+        return folder
 
     def allow(self, assistant: str, path: Path) -> Path:
         """Let the FILE lines of an assistant name a file or folder outside its own folder."""
@@ -177,6 +224,12 @@ class Installation:
         from inglenook.assistants import composition
         from inglenook.assistants.assistant import Assistant
 
+        if not self.settings.plugins.enabled:
+            raise UserError(
+                f"'{name}' cannot be used: plugins are off (--no-plugins), and models and "
+                "documents need them.",
+                hint="Run it without --no-plugins.",
+            )
         filters = composition.make_filters(profile, self.host, name)
         base = path.parent if path is not None else None
         knowledge = None
@@ -213,7 +266,7 @@ class Installation:
         if file is not None:
             return file
         known = self._registry.paths().get(reference.removesuffix(":latest").lower())
-        return known[0].resolve() if known else None
+        return known.profile() if known else None
 
     def _load(self, path: Path, seen: tuple[Path, ...]) -> Profile:
         """The profile with what it inherits from the assistant that its FROM names."""
@@ -225,13 +278,18 @@ class Installation:
             )
         profile = load_profile(path, self.part_names())
         parent = self._registry.paths().get(profile.model.removesuffix(":latest"))
-        if parent is None or parent[0].resolve() == path:
+        if parent is None or (not parent.problem and parent.profile() == path):
             return profile
-        parent_path = parent[0].resolve()
+        parent_path = parent.profile()
         return profile.inherit(self._load(parent_path, (*seen, path)), parent_path.parent)
 
     def part_names(self) -> dict[str, tuple[str, ...]]:
-        """The names that a profile may use, by kind; embedders are named by their models."""
+        """The names that a profile may use, by kind; embedders are named by their models.
+
+        A kind that is missing is not checked: none is, while plugins are off.
+        """
+        if not self.settings.plugins.enabled:
+            return {}
         kinds = ("runtime", "splitter", "filter")
         names = {kind: self.host.names(kind) for kind in kinds}
         return {**names, "vector_store": self.host.names("vector_store"), "reranker": ()}
@@ -245,7 +303,7 @@ class Installation:
         files = resolve_files(
             profile,
             path.parent,
-            self._grants(path, name),
+            self._grants(path),
             LoaderTable(self.host).accepts,
             assistant=name,
         )
@@ -253,11 +311,11 @@ class Installation:
             raise profile_error(path, files.problems)
         return files
 
-    def _grants(self, path: Path, name: str) -> list[Path]:
+    def _grants(self, path: Path) -> list[Path]:
+        """What this very file may name; a name is no key, for a stranger's folder may have it."""
         from inglenook.assistants.shipped import shipped_root
 
-        grants = self.settings.grants
-        given = [Path(p) for key in (str(path), name) for p in grants.get(key, ())]
+        given = [Path(granted) for granted in self.settings.grants.get(str(path), ())]
         root = shipped_root()
         if path.is_relative_to(root / "assistants"):
             # What comes with the program may know the program's own manual.

@@ -10,7 +10,7 @@ from pathlib import Path
 from inglenook.assistants.shipped import shipped_profiles
 from inglenook.errors import StoreError, UserError
 
-__all__ = ["AssistantRecord", "Registry", "find_profile_file"]
+__all__ = ["AssistantRecord", "Forgotten", "Registration", "Registry", "find_profile_file"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -36,17 +36,57 @@ class AssistantRecord:
     files: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a name stands for.
+
+    Args:
+        path: Its Assistantfile; of a damaged registration that registration's own file.
+        shipped: Whether it comes with the program.
+        problem: Why the registration cannot be used, or "".
+    """
+
+    path: Path
+    shipped: bool = False
+    problem: str = ""
+
+    def profile(self) -> Path:
+        """The Assistantfile, without links. Raises `StoreError` for a damaged registration."""
+        if self.problem:
+            raise StoreError(
+                self.problem,
+                hint=f"Take it away with `nook rm {self.path.stem}`, then run `nook create` again.",
+            )
+        return self.path.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What went with a name.
+
+    Args:
+        name: The name.
+        knowledge: The folder that was deleted, or None.
+    """
+
+    name: str
+    knowledge: Path | None = None
+
+
 class Registry:
     """Names of assistants, one small file each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def paths(self) -> dict[str, tuple[Path, bool]]:
-        """Name -> (Assistantfile, whether it is shipped); a registered name hides a shipped one."""
-        found = {name: (path, True) for name, path in shipped_profiles().items()}
+    def paths(self) -> dict[str, Registration]:
+        """What each name stands for; a registered name hides a shipped one.
+
+        A damaged registration is among them with its problem: it costs only its own name.
+        """
+        found = {name: Registration(path, True) for name, path in shipped_profiles().items()}
         for file in sorted(self._folder.glob("*.json")):
-            found[file.stem] = (self._read(file), False)
+            found[file.stem] = self._read(file)
         return found
 
     def add(self, name: str, profile: Path) -> None:
@@ -71,7 +111,12 @@ class Registry:
             ) from error
 
     def remove(self, name: str) -> bool:
-        """Forget a registered name; whether there was one. The assistant's own files stay."""
+        """Forget a registered name; whether there was one. The assistant's own files stay.
+
+        The registration is not read, so a damaged one goes like any other.
+        """
+        if "/" in name or "\\" in name:
+            return False  # A path is no name, and must not lead to a file elsewhere.
         try:
             (self._folder / f"{name}.json").unlink()
         except FileNotFoundError:
@@ -81,13 +126,16 @@ class Registry:
         return True
 
     @staticmethod
-    def _read(file: Path) -> Path:
+    def _read(file: Path) -> Registration:
         try:
-            return Path(json.loads(file.read_text("utf-8"))["path"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{file} is damaged: {error}.", hint="Remove it and run `nook create` again."
-            ) from error
+            path = json.loads(file.read_text("utf-8"))["path"]
+        except KeyError:
+            return Registration(file, problem=f"{file} is damaged: it names no Assistantfile.")
+        except (OSError, ValueError, TypeError) as error:
+            return Registration(file, problem=f"{file} is damaged: {error}.")
+        if not isinstance(path, str) or "\0" in path or not Path(path).is_absolute():
+            return Registration(file, problem=f"{file} is damaged: its path is not one.")
+        return Registration(Path(path))
 
 
 def find_profile_file(text: str) -> Path | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from inglenook import errors
 from inglenook.cli.columns import shortened
 from inglenook.cli.interrupts import stopped_by_interrupt
+from inglenook.cli.terminal import visible
 from inglenook.errors import InglenookError
 from inglenook.types import (
     Answer,
@@ -60,7 +61,7 @@ def print_answer(
             live.finish()
             _print_end(terminal, event.answer, grounded=assistant.knowledge is not None)
             for notice in live.notices:
-                terminal.note(f"Note: {notice}")
+                terminal.note(f"Note: {visible(notice)}")
             return event.answer
         if isinstance(event, Failed):
             live.finish()
@@ -161,7 +162,7 @@ def references(answer: Answer) -> list[str]:
 def place(citation: Citation) -> str:
     """The file and the place in it."""
     where = str(citation.locator)
-    return f"{citation.source}, {where}" if where else citation.source
+    return visible(f"{citation.source}, {where}" if where else citation.source)
 
 
 def _unsupported(answer: Answer) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from inglenook.cli.answers import print_answer
 from inglenook.cli.columns import shortened
+from inglenook.cli.terminal import visible
 from inglenook.errors import InglenookError
 from inglenook.types import Answer, Message
 
@@ -100,7 +101,7 @@ class Chat:
         if not passages:
             return "The last answer rests on no passages." if self._last else "Ask something first."
         return "\n\n".join(
-            f"{number}. {passage.source}, {passage.locator}".rstrip(", ")
+            visible(f"{number}. {passage.source}, {passage.locator}".rstrip(", "))
             + f"\n   {shortened(passage.text, _PASSAGE)}"
             for number, passage in enumerate(passages, 1)
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from inglenook.cli.columns import columns, count, shortened
 from inglenook.cli.interrupts import stopped_by_interrupt
 from inglenook.cli.progress import Progress
+from inglenook.cli.terminal import visible
 from inglenook.errors import InglenookError
 from inglenook.types import (
     CancelToken,
@@ -56,12 +57,12 @@ def read_documents(
             if isinstance(event, IngestPlan) and event.to_read:
                 progress.show("reading", 0, event.to_read)
             elif isinstance(event, IngestProgress):
-                progress.show(event.name, event.done, event.total)
+                progress.show(visible(event.name), event.done, event.total)
             elif isinstance(event, SourceResult):
                 for notice in event.notices:
-                    progress.note(f"{event.name}: {notice.message}")
+                    progress.note(visible(f"{event.name}: {notice.message}"))
             elif isinstance(event, Notice):
-                progress.note(event.message)
+                progress.note(visible(event.message))
             elif isinstance(event, IngestReport):
                 report = event
     if report is None:
@@ -87,7 +88,7 @@ def read_first(session: Session, assistant: Assistant) -> int:
     session.terminal.note(summary(report))
     failed = [r for r in report.results if r.outcome in ("failed", "quarantined")]
     for result in failed:
-        session.terminal.error(f"{result.name}: {result.outcome}: {_reason(result)}")
+        session.terminal.error(f"{visible(result.name)}: {result.outcome}: {_reason(result)}")
     return exit_code(report)
 
 
@@ -102,7 +103,7 @@ def require_model(session: Session, assistant: Assistant) -> None:
 def outcomes(report: IngestReport) -> str:
     """A table of every source that is not just as it was before; "" if there is none."""
     rows = [
-        (result.outcome, result.name, str(result.chunks or ""), _reason(result))
+        (result.outcome, visible(result.name), str(result.chunks or ""), _reason(result))
         for result in report.results
         if result.outcome != "unchanged"
     ]
@@ -113,10 +114,11 @@ def _reason(result: SourceResult) -> str:
     if result.outcome not in ("failed", "quarantined"):
         return ""
     message = result.message.removeprefix(f"{result.name}: ")
+    message = message.replace(result.name, visible(result.name))
     said = f"{result.reason}: {message}" if result.reason else message
     # A message of two sentences says by itself what to do.
     to_do = "" if ". " in message else _TO_DO.get(result.reason, "")
-    return shortened(said, _MESSAGE) + (f" → {to_do}" if to_do else "")
+    return visible(shortened(said, _MESSAGE)) + (f" → {to_do}" if to_do else "")
 
 
 def summary(report: IngestReport) -> str:

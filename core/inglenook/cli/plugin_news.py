@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inglenook.cli.columns import count, shortened
 from inglenook.cli.session import OWN_DISTRIBUTION
 
 if TYPE_CHECKING:
@@ -14,18 +15,31 @@ if TYPE_CHECKING:
 
 __all__ = ["tell_news"]
 
+_MOST = 3
+_WIDTH = 160
+
 
 def tell_news(statuses: Sequence[PluginStatus], data: Path, terminal: Terminal) -> None:
     """Announce what is new, and warn of what does not work."""
-    for status in statuses:
-        if status.state in ("broken", "refused"):
-            terminal.note(
-                f"Warning: the plugin '{status.name}' is {status.state}: "
-                f"{_first_line(status.error)} (see `nook plugins`)"
-            )
+    _warn([s for s in statuses if s.state in ("broken", "refused")], terminal)
     theirs = [s for s in statuses if s.distribution != OWN_DISTRIBUTION and s.state == "on"]
     if theirs:
         _announce(theirs, data / "plugins-seen.json", terminal)
+
+
+def _warn(failed: Sequence[PluginStatus], terminal: Terminal) -> None:
+    """A line for each of the first few, a count of the others, and once where to read more."""
+    if not failed:
+        return
+    for status in failed[:_MOST]:
+        terminal.note(
+            f"Warning: the plugin '{status.name}' is {status.state}: "
+            f"{shortened(_first_line(status.error), _WIDTH)}"
+        )
+    more = len(failed) - _MOST
+    if more > 0:
+        terminal.note(f"Warning: {count(more, 'more plugin')} cannot be used.")
+    terminal.note("See `nook plugins`.")
 
 
 def _announce(statuses: Sequence[PluginStatus], file: Path, terminal: Terminal) -> None:

@@ -11,7 +11,7 @@ import re
 import sys
 from typing import Any, TextIO
 
-__all__ = ["FAILED", "READER_GONE", "Terminal", "finish", "safe_text"]
+__all__ = ["FAILED", "READER_GONE", "Terminal", "finish", "safe_text", "visible"]
 
 READER_GONE = 1
 FAILED = 3
@@ -24,6 +24,18 @@ _UNSAFE = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202d\\u202e]"
 def safe_text(text: str) -> str:
     """`text` without what could steer a terminal."""
     return re.sub(_UNSAFE, "", text)
+
+
+def visible(name: str) -> str:
+    """A name with every control character as a symbol that can be seen: `␛` for an escape."""
+    return re.sub(f"{_UNSAFE}|[\t\n]", _symbol, name)
+
+
+def _symbol(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"  # The others have no symbol of their own.
 
 
 class Terminal:

@@ -119,12 +119,15 @@ class _Resolver:
     notices: list[Notice] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
+    leading_out: dict[str, str] = field(default_factory=dict)
     visited: set[tuple[str, int]] = field(default_factory=set)
 
     def run(self) -> list[KnowledgeFile]:
         pattern = os.path.expanduser(self.rule.pattern)
         if re.search(r"[\x00-\x1f\x7f]", pattern):
             self.problem("A path cannot hold control characters.")
+        elif not _is_unicode(pattern):
+            self.problem(_not_unicode(pattern))
         elif pattern.startswith("~"):
             self.problem(f"The home folder of {shown(pattern)} is not known.", "missing")
         elif os.sep == "/" and _DRIVE.match(pattern):
@@ -142,6 +145,9 @@ class _Resolver:
             magic = len(parts)  # a file that is really called "report [1].pdf"
         start = os.sep.join(parts[:magic]) or os.sep
         if not self.allowed(start):
+            return []
+        if not _is_unicode(os.path.realpath(start)):
+            self.problem(_not_unicode(os.path.realpath(start)))
             return []
         rest = tuple(part for part in parts[magic:] if part not in {"", "."})
         if ".." in rest:
@@ -203,6 +209,8 @@ class _Resolver:
             self.skip("of a type that no installed loader reads", name)
         elif self.max_bytes is not None and status.st_size > self.max_bytes:
             self.skip(f"larger than {self.max_bytes // 1_000_000} MB", name)
+        elif not (_is_unicode(name) and _is_unicode(real)):
+            self.skip("with a name that is not valid UTF-8 (rename it)", name)
         else:
             return KnowledgeFile(Path(real), name, self.rule)
         return None
@@ -242,13 +250,22 @@ class _Resolver:
         return None if self.is_folder(entry) else ()
 
     def place(self, entry: os.DirEntry[str], folder: str) -> str | None:
-        """Where an entry of the real `folder` really lies; None after reporting that it leads out.
+        """Where an entry of the real `folder` really lies; None after noting that it leads out.
 
-        Only a link (or, on Windows, a junction) can lead out.
+        Only a link (or, on Windows, a junction) can lead out. It is skipped: one stray link in a
+        large folder must not keep the rest from being read.
         """
         if os.sep == "/" and not entry.is_symlink():
             return os.path.join(folder, entry.name)
-        return os.path.realpath(entry.path) if self.allowed(entry.path) else None
+        try:
+            real = os.path.realpath(entry.path)
+        except (OSError, ValueError) as error:
+            self.skip(f"cannot be resolved ({_reason(error)})", self.name(entry.path))
+            return None
+        if self.roots.allow(real):
+            return real
+        self.leading_out[self.name(entry.path)] = real
+        return None
 
     def entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:
@@ -278,7 +295,7 @@ class _Resolver:
             return True
         self.problem(
             f"FILE leads out of the profile's folder, to {shown(real, 300)}. "
-            f'Allow that with: nook allow {self.assistant} "{shown(real, 300)[1:-1]}"',
+            f"Allow that with: nook allow {self.assistant} {shown(real, 300)}",
             "grant",
             real,
         )
@@ -302,6 +319,9 @@ class _Resolver:
         """Nothing is there: a problem, or only a notice where the line says `optional=true`."""
         if self.problems and self.problems[-1].code == "grant":
             return  # the real reason is already told
+        if self.leading_out:
+            # Notices may not be read where a problem stops everything: say it here as well.
+            message += f" Skipped: {self.link_notice(next(iter(self.leading_out)))}"
         if self.rule.optional:
             self.notices.append(Notice("file-missing", f"FILE {self.rule.pattern}: {message}"))
         else:
@@ -310,13 +330,29 @@ class _Resolver:
     def skip(self, reason: str, name: str) -> None:
         self.skipped.setdefault(reason, []).append(name)
 
+    def link_notice(self, name: str) -> str:
+        """What to say of a link that leads out: how to allow it, unless that would allow all."""
+        real = self.leading_out[name]
+        message = f"the link {shown(name, 300)} leads out of the profile's folder"
+        if _is_too_much(real) or not _is_unicode(real):
+            return f"{message}."
+        allow = f"nook allow {self.assistant} {shown(real, 300)}"
+        return f"{message}, to {shown(real, 300)}. Allow that with: {allow}"
+
     def report_skipped(self) -> None:
+        prefix = f"FILE {self.rule.pattern}: "
+        for name in list(self.leading_out)[:_LISTED]:
+            message = f"{prefix}skipped: {self.link_notice(name)}"
+            self.notices.append(Notice("file-skipped", message))
+        if len(self.leading_out) > _LISTED:
+            more = f"{len(self.leading_out) - _LISTED} more links that lead out, skipped"
+            self.notices.append(Notice("file-skipped", f"{prefix}{more}"))
         for reason, names in self.skipped.items():
             unique = list(dict.fromkeys(names))
-            listed = ", ".join(unique[:_LISTED])
+            listed = ", ".join(shown(name, 300)[1:-1] for name in unique[:_LISTED])
             more = f" and {len(unique) - _LISTED} more" if len(unique) > _LISTED else ""
             code = "file-hidden" if reason == "hidden" else "file-skipped"
-            message = f"FILE {self.rule.pattern}: {len(unique)} {reason}, skipped: {listed}{more}"
+            message = f"{prefix}{len(unique)} {reason}, skipped: {listed}{more}"
             self.notices.append(Notice(code, message))
 
 
@@ -335,6 +371,25 @@ def _matches(name: str, pattern: str) -> bool:
 
 def _tail(rest: tuple[str, ...]) -> str:
     return os.sep + os.sep.join(rest) if rest else ""
+
+
+def _is_unicode(path: str) -> bool:
+    """Whether every byte of a path is text; the others stand in it as lone surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_unicode(path: str) -> str:
+    return f"The path {shown(path, 300)} is not valid UTF-8; rename it."
+
+
+def _is_too_much(real: str) -> bool:
+    """Whether a place holds the whole home folder, or is the root of a file system."""
+    home = os.path.realpath(os.path.expanduser("~"))
+    return Path(real).parent == Path(real) or Path(home).is_relative_to(real)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -29,6 +29,7 @@ from inglenook.profiles.profile import (
     RetrieveOptions,
 )
 from inglenook.profiles.words import split_words, starts_with_quoted_word
+from inglenook.types import Action, Stage
 
 __all__ = ["validate"]
 
@@ -283,7 +284,12 @@ class _Builder:
 
     def on_filter(self, at: Statement) -> None:
         choice = self.part(at)
-        if choice is not None:
+        if choice is None:
+            return
+        wrong = _filter_problem(choice.options)
+        if wrong:
+            self.error(at, f"FILTER {choice.name}: {wrong}")
+        else:
             self.filters.append(choice)
 
     def set_part(self, at: Statement) -> None:
@@ -340,6 +346,26 @@ def _unknown_option(instruction: str, key: str, known: tuple[str, ...]) -> str:
         f"{instruction} has no option {shown(key)}.{did_you_mean(key, known)} "
         f"Allowed: {', '.join(known)}."
     )
+
+
+def _filter_problem(options: Mapping[str, str]) -> str:
+    """What is wrong with the options that every filter has, or ""."""
+    choices: dict[str, tuple[str, ...]] = {
+        "stage": tuple(Stage),
+        "action": tuple(action.name.lower() for action in Action),
+        "fail": ("closed", "open"),
+    }
+    for key, allowed in choices.items():
+        if key not in options:
+            continue
+        text = options[key]
+        for word in text.split(",") if key == "stage" else (text,):
+            if word.strip() not in allowed:
+                return (
+                    f"there is no {key} '{shown(word.strip())[1:-1]}'."
+                    f"{did_you_mean(word.strip(), allowed)} Allowed are: {', '.join(allowed)}."
+                )
+    return ""
 
 
 def _read_retrieve(key: str, text: str) -> int | float | str:

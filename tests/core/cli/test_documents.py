@@ -55,6 +55,20 @@ def test_a_first_question_that_lost_a_document_is_done_in_part(nook, folder):
     assert "14" in ran.out
 
 
+@pytest.mark.parametrize("stream", [[], ["--stream"]])
+def test_the_json_of_such_a_question_says_why_the_exit_code_is_1(nook, folder, stream):
+    (folder / "empty.txt").touch()
+    ran = nook("ask", "./office", QUESTION, "--json", *stream)
+    last = json.loads(ran.out.splitlines()[-1] if stream else ran.out)
+    assert ran.code == 1
+    assert last["notices"][0]["code"] == "sources-failed"
+    if stream:
+        assert json.loads(ran.out.splitlines()[0])["code"] == "sources-failed"
+    again = nook("ask", "./office", QUESTION, "--json")
+    codes = [notice["code"] for notice in json.loads(again.out)["notices"]]
+    assert (again.code, "sources-failed" in codes) == (0, False)
+
+
 def test_ask_prints_the_answer_with_its_citations_and_nothing_else(nook, office):
     ran = nook("ask", "office", QUESTION)
     assert (ran.code, ran.err) == (0, "")
@@ -122,6 +136,30 @@ def test_search_lists_passages_best_first(nook, office):
     assert form["passages"][0]["source"] == "passwords.txt"
 
 
+def test_search_takes_the_query_from_standard_input(nook, office):
+    given = nook("search", "office", "password", "characters")
+    assert given.out.startswith("1. passwords.txt")
+    assert nook("search", "office", stdin="password characters\n").out == given.out
+    empty = nook("search", "office")
+    assert (empty.code, empty.out) == (2, "")
+    assert "The query is empty." in empty.err
+
+
+def test_control_characters_in_names_of_files_are_shown_as_symbols(nook, folder):
+    (folder / "a\x1b[31m\nb.txt").write_text("The zeppelin is moored at the harbour.\n")
+    (folder / "e\x07.txt").touch()
+    made = nook("create", "office", "-f", "./office")
+    found = nook("search", "office", "zeppelin")
+    asked = nook("ask", "office", "Where is the zeppelin moored?")
+    assert "a\u241b[31m\u240ab.txt" in made.out
+    assert "e\u2407.txt" in made.out
+    assert found.out.startswith("1. a\u241b[31m\u240ab.txt, line 1 (score ")
+    for ran in (made, found, asked):
+        assert not {"\x1b", "\x07"} & set(ran.out + ran.err)
+    form = json.loads(nook("search", "office", "zeppelin", "--json").out)
+    assert form["passages"][0]["source"] == "a\x1b[31m\nb.txt"
+
+
 def test_ingest_does_only_what_is_to_do(nook, office):
     first = json.loads(nook("ingest", "office", "--json").out)
     assert first["counts"] == {"unchanged": 2}
@@ -142,6 +180,20 @@ def test_a_file_outside_its_folder_needs_a_grant_that_the_error_spells_out(nook,
     assert f"nook allow {profile} {outside}" in ran.err
     assert nook("allow", str(profile), str(outside)).code == 0
     assert "green" in nook("ask", str(profile), "Which colour is the garden gate?").out
+
+
+def test_a_grant_for_a_name_is_none_for_a_strangers_folder_of_that_name(
+    nook, folder, home, tmp_path
+):
+    outside = tmp_path / "outside.txt"
+    outside.write_text("The garden gate is green.\n")
+    (folder / "Assistantfile").open("a").write("FILE ../outside.txt\n")
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.toml").write_text(f"[grants]\noffice = ['{outside}']\n")
+    for arguments in (["ingest", "./office"], ["create", "office", "-f", "./office"]):
+        ran = nook(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert "may not read" in ran.err
 
 
 def test_without_documents_there_is_nothing_to_cite_and_nothing_marked(nook, tmp_path):
@@ -179,6 +231,29 @@ def test_rm_takes_away_names_and_models_and_leaves_documents(nook, office):
     assert "'nothing'" in ran.err
     assert (office / "passwords.txt").is_file()
     assert "Get it with: nook pull smollm2:135m" in nook("show", "smollm2:135m").err
+
+
+def knowledge_of(home):
+    return sorted((home / "data" / "knowledge").glob("office-*"))
+
+
+def test_rm_deletes_the_knowledge_of_an_assistant_and_says_so(nook, office, home):
+    [knowledge] = knowledge_of(home)
+    before = {path: path.read_bytes() for path in office.iterdir()}
+    ran = nook("rm", "office")
+    assert ran.code == 0
+    assert str(knowledge) in ran.out
+    assert not knowledge.exists()
+    assert {path: path.read_bytes() for path in office.iterdir()} == before
+
+
+def test_rm_keeps_knowledge_that_is_wanted_or_that_another_name_uses(nook, office, home):
+    kept = knowledge_of(home)
+    assert nook("create", "other", "-f", "./office").code == 0
+    assert "knowledge" not in nook("rm", "office").out
+    assert knowledge_of(home) == kept
+    assert "knowledge" not in nook("rm", "--keep-knowledge", "other").out
+    assert knowledge_of(home) == kept
 
 
 def test_a_pull_of_what_is_here_contacts_nobody(nook):

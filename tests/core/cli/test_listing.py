@@ -78,3 +78,38 @@ def test_allow_takes_a_name_or_a_path(nook, folder, tmp_path, where):
     (tmp_path / "more").mkdir()
     ran = nook("allow", where, "more")
     assert (ran.code, ran.out) == (0, f"{where} may read {tmp_path / 'more'}.\n")
+
+
+@pytest.fixture
+def damaged(home):
+    """A registration that cannot be read, named `broken`."""
+    file = home / "data" / "assistants" / "broken.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    return file
+
+
+def test_a_damaged_registration_costs_only_its_own_name(nook, damaged, folder):
+    records = {r["name"]: r for r in json.loads(nook("list", "--json").out)["assistants"]}
+    assert str(damaged) in records["broken"]["problem"]
+    assert records["contoso"]["problem"] == ""
+    assert "problem: " in nook("list").out
+    for reference in ("contoso", "./office"):
+        assert nook("show", reference).code == 0
+    ran = nook("show", "broken")
+    assert (ran.code, ran.out) == (3, "")
+    assert str(damaged) in ran.err
+    assert "nook rm broken" in ran.err
+
+
+def test_a_damaged_registration_can_be_removed(nook, damaged):
+    ran = nook("rm", "broken")
+    assert (ran.code, ran.out) == (0, "Removed the assistant broken; its own files stay.\n")
+    assert not damaged.exists()
+
+
+def test_rm_never_follows_a_name_out_of_its_folder(nook, home, tmp_path):
+    (home / "data" / "assistants").mkdir(parents=True)
+    (home / "data" / "mine.json").write_text("{}")
+    assert nook("rm", "../mine").code == 2
+    assert (home / "data" / "mine.json").exists()

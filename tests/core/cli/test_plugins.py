@@ -114,13 +114,47 @@ def test_without_plugins_the_doctor_says_what_cannot_be_done(nook):
     checks = {check["name"]: check for check in json.loads(ran.out)["checks"]}
     assert ran.code == 1
     assert checks["runtimes"]["ok"] is False
-    assert "inglenook[standard]" in checks["runtimes"]["fix"]
-    assert checks["plugin guard"] == {
-        "name": "plugin guard",
-        "ok": None,
-        "message": checks["plugin guard"]["message"],
-        "fix": "nook plugins enable guard",
-    }
+    for name in ("runtimes", "embedders", "loaders", "plugin guard", "plugins"):
+        assert checks[name]["fix"] == "Run it without --no-plugins.", name
+    assert "--no-plugins" in checks["plugins"]["message"]
+    assert checks["plugin guard"]["ok"] is None
+    for name in ("contoso", "hebrew", "manual"):
+        assert f"assistant {name}" not in checks
+
+
+def test_without_plugins_assistants_are_listed_shown_and_checked_as_they_are(nook, tmp_path):
+    records = json.loads(nook("--no-plugins", "list", "--json").out)["assistants"]
+    assert {r["name"]: r["problem"] for r in records} == {"contoso": "", "hebrew": "", "manual": ""}
+    assert nook("--no-plugins", "show", "contoso").code == 0
+    (tmp_path / "Assistantfile").write_text("FROM x\nFILTER markup\n")
+    assert nook("--no-plugins", "profile", "check", "Assistantfile").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ask", "contoso", "hello"],
+        ["run", "contoso", "hello"],
+        ["search", "contoso", "hello"],
+        ["ingest", "contoso"],
+    ],
+)
+def test_what_needs_plugins_says_that_they_are_off(nook, arguments):
+    ran = nook("--no-plugins", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "plugins are off (--no-plugins)" in ran.err
+    assert "Run it without --no-plugins." in ran.err
+
+
+def test_of_many_broken_plugins_three_are_named_and_the_others_counted(nook, site):
+    for number in range(5):
+        site.install(f"bad-{number}", "raise RuntimeError('first\\nsecond')")
+    lines = nook("list").err.splitlines()
+    assert len(lines) == 5
+    assert [line.split("'")[1] for line in lines[:3]] == ["bad-0", "bad-1", "bad-2"]
+    assert all("first" in line and "second" not in line for line in lines[:3])
+    assert "2 more plugins" in lines[3]
+    assert lines[4] == "See `nook plugins`."
 
 
 # --- switching --------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from inglenook.cli.columns import columns
-from inglenook.cli.terminal import safe_text
+from inglenook.cli.terminal import safe_text, visible
 
 
 class Screen:
@@ -189,3 +189,9 @@ def test_a_missing_model_is_offered_and_fetched_only_after_a_yes(screen, nook, f
     offered.type("\n")
     assert offered.end() == 3
     assert "Get it with: nook pull smollm2:135m" in offered.text
+
+
+def test_control_characters_of_a_name_become_visible():
+    assert visible("a\x1b[0m\n\t\x7f\x9b\u202e\u05d0.txt") == (
+        "a\u241b[0m\u240a\u2409\u2421\ufffd\ufffd\u05d0.txt"
+    )

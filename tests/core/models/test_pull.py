@@ -121,13 +121,20 @@ def test_a_model_that_is_there_contacts_nobody(
     assert events[0].already_there
 
 
-def test_a_damaged_model_is_pulled_again(
-    run: Run, publish: Publish, library: Library, gguf_bytes: bytes
+@pytest.mark.parametrize("damage", ["short", "long", "gone"])
+def test_a_model_with_a_file_of_the_wrong_size_is_pulled_again(
+    run: Run, publish: Publish, library: Library, gguf_bytes: bytes, damage: str
 ) -> None:
     publish("tiny:one")
     run("tiny:one")
-    library.get("tiny").files["model"].write_bytes(b"short")
-    run("tiny:one")
+    blob = library.get("tiny").files["model"]
+    if damage == "gone":
+        blob.unlink()
+    else:
+        blob.write_bytes(gguf_bytes[:-1] if damage == "short" else gguf_bytes + b"\0")
+    events = run("tiny:one")
+    assert isinstance(events[-1], Pulled)
+    assert not events[-1].already_there
     assert library.get("tiny").files["model"].read_bytes() == gguf_bytes
 
 

@@ -145,13 +145,77 @@ def test_a_home_path_keeps_its_tilde_in_the_name(base, monkeypatch):
     assert names(find(base, "~/outside.txt", grants=[base.parent])) == ["~/outside.txt"]
 
 
-@pytest.mark.parametrize("pattern", ["link.txt", "*.txt", "way/outside.txt", "way/*", "**/*.txt"])
-def test_links_that_lead_out_need_a_grant_at_every_level(base, pattern):
+@pytest.mark.parametrize("pattern", ["link.txt", "way/outside.txt", "way/*", "way/**/*.txt"])
+def test_a_named_link_that_leads_out_needs_a_grant_at_every_level(base, pattern):
     (base / "link.txt").symlink_to(base.parent / "outside.txt")
     (base / "way").symlink_to(base.parent)
     found = find(base, pattern)
     assert "grant" in [problem.code for problem in found.problems]
     assert all(file.path.is_relative_to(base.resolve()) for file in found.files)
+
+
+@pytest.mark.parametrize("pattern", [".", "*", "**/*.txt"])
+def test_links_met_on_the_way_that_lead_out_are_skipped_with_a_notice(base, pattern):
+    outside = (base.parent / "outside.txt").resolve()
+    (base / "link.txt").symlink_to(outside)
+    (base / "docs" / "gone.txt").symlink_to(base.parent / "nothing.txt")
+    found = find(base, pattern)
+    assert "a.txt" in names(found)
+    assert "link.txt" not in names(found)
+    (notice,) = [n for n in found.notices if "link.txt" in n.message]
+    assert notice.code == "file-skipped"
+    assert f'nook allow helper "{outside}"' in notice.message
+    assert "link.txt" in names(find(base, pattern, grants=[outside]))
+
+
+def test_a_link_to_a_root_or_the_home_folder_is_not_offered(base, monkeypatch):
+    home = base.parent / "home"
+    (home / "sub").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    for name, target in (("r", "/"), ("h", home), ("s", home / "sub")):
+        (base / "docs" / name).symlink_to(target)
+    found = find(base, "docs/**/*.txt")
+    assert "docs/c.txt" in names(found)
+    said = {n.message.split('"')[1]: n.message for n in found.notices if "leads out" in n.message}
+    assert set(said) == {"docs/h", "docs/r", "docs/s"}
+    assert [name for name in said if "nook allow" in said[name]] == ["docs/s"]
+
+
+def test_a_glob_that_only_finds_links_that_lead_out_says_so(base):
+    (base / "link.txt").symlink_to(base.parent / "outside.txt")
+    (problem,) = find(base, "l*.txt").problems
+    assert problem.code == "missing"
+    assert "nook allow helper" in problem.message
+
+
+def test_only_some_of_many_links_that_lead_out_are_named(base):
+    for number in range(9):
+        (base / f"link{number}.txt").symlink_to(base.parent / "outside.txt")
+    said = [notice.message for notice in find(base, "*.txt").notices]
+    assert len(said) == 6
+    assert "4 more links" in said[-1]
+
+
+def test_a_name_that_is_no_text_is_skipped_in_a_folder_and_refused_when_named(base):
+    name = os.fsdecode(b"caf\xe9.txt")
+    (base / "docs" / name).write_text("x")
+    (base / "docs" / os.fsdecode(b"d\xe9")).mkdir()
+    (base / "docs" / os.fsdecode(b"d\xe9") / "f.txt").write_text("x")
+    found = find(base, "docs")
+    assert names(found) == ["docs/c.txt", "docs/deep/d.txt"]
+    (said,) = [n.message for n in found.notices if "not valid UTF-8" in n.message]
+    assert "docs/caf\\udce9.txt" in said
+    assert "docs/d\\udce9/f.txt" in said
+    for pattern in (f"docs/{name}", "docs/caf?.txt"):
+        said = find(base, pattern)
+        assert said.files == ()
+        assert all(p.message.encode() for p in said.problems)
+    (problem,) = find(base, f"docs/{name}").problems
+    assert "rename it" in problem.message
+    (base / "alias.txt").symlink_to(base / "docs" / name)
+    (problem,) = find(base, "alias.txt").problems
+    assert "rename it" in problem.message
 
 
 def test_links_inside_the_folder_are_followed_and_may_run_in_circles(base):

@@ -130,6 +130,14 @@ def test_repeats_follow_ollama():
     assert read.template == "{{ .Prompt }}"
 
 
+def test_a_filter_takes_every_stage_action_and_way_to_fail():
+    read = profile(
+        'FROM m\nFILTER markup stage="input, ingest,context,output" action=redact fail=open\n'
+        "FILTER markup stage=output action=allow fail=closed types=a,b\n"
+    )
+    assert [choice.options["fail"] for choice in read.filters] == ["open", "closed"]
+
+
 def test_file_none_clears_what_came_before():
     read = profile("FROM m\nFILE a.txt\nFILE none\nFILE b.txt\n")
     assert [rule.pattern for rule in read.files] == ["b.txt"]
@@ -152,6 +160,11 @@ def test_refuses_what_is_no_version(text):
         ("EMBEDDER minlm", 'Did you mean "minilm"?'),
         ("RUNTIME llama_cpp", 'Did you mean "llama-cpp"?'),
         ("FILTER nothing", "Allowed are: markup"),
+        ("FILTER markup stage=everywhere", "there is no stage 'everywhere'"),
+        ("FILTER markup stage=input,contxt", 'Did you mean "context"?'),
+        ("FILTER markup stage=", "Allowed are: input, ingest, context, output"),
+        ("FILTER markup action=explode", "there is no action 'explode'"),
+        ("FILTER markup fail=maybe", "Allowed are: closed, open"),
         ("RUNTIME package.module:Class", "not"),
         ("EMBEDDER ", "needs a name"),
         ("EMBEDDER minilm a=1 a=2", "twice"),

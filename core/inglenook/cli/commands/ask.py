@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from inglenook.cli.session import Session
 
 if TYPE_CHECKING:
     from inglenook.assistants.assistant import Assistant
+    from inglenook.types import Notice
 
 
 @click.command()
@@ -48,7 +50,8 @@ def ask(
             if code > 1:
                 return code
             if as_json:
-                return max(code, _ask_json(session, assistant, text, stream=stream))
+                notices = _lost_sources(assistant.name) if code else ()
+                return max(code, _ask_json(session, assistant, text, notices, stream=stream))
             from inglenook.cli.answers import exit_code, print_answer
 
             return max(code, exit_code(print_answer(session.terminal, assistant, text)))
@@ -56,13 +59,34 @@ def ask(
     return with_consent(session, name, work)
 
 
-def _ask_json(session: Session, assistant: Assistant, question: str, *, stream: bool) -> int:
+def _lost_sources(name: str) -> tuple[Notice, ...]:
+    """What tells a program why the exit code is 1 beside a whole answer."""
+    from inglenook.types import Notice
+
+    message = f"Some documents could not be read; see: nook ingest {name} --retry-failed"
+    return (Notice("sources-failed", message),)
+
+
+def _ask_json(
+    session: Session,
+    assistant: Assistant,
+    question: str,
+    notices: tuple[Notice, ...],
+    *,
+    stream: bool,
+) -> int:
     from inglenook.assistants.forms import answer_form, event_form
     from inglenook.cli import answers
     from inglenook.types import Answered, Failed
 
     code = 0
-    for event in answers.events_of(assistant, question):
+    for notice in notices if stream else ():
+        session.terminal.json(event_form(notice), line=True)
+    for given in answers.events_of(assistant, question):
+        event = given
+        if isinstance(given, Answered):
+            whole = replace(given.answer, notices=(*notices, *given.answer.notices))
+            event = replace(given, answer=whole)
         if stream:
             session.terminal.json(event_form(event), line=True)
         if isinstance(event, Failed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from inglenook.assistants.doctor import Check
     from inglenook.settings import Settings
 
+_WITHOUT = "Run it without --no-plugins."
+_BY_PLUGINS = ("runtimes", "embedders", "loaders")
 _MARKS = {True: "ok", False: "PROBLEM", None: "-"}
 
 
@@ -24,6 +27,8 @@ def doctor(session: Session, as_json: bool) -> int:
     The exit code is 1 if there is a problem.
     """
     checks = _examined(session)
+    if not session.plugins_enabled:
+        checks = _with_plugins_off(checks)
     healthy = all(check.ok is not False for check in checks)
     if as_json:
         session.terminal.json(
@@ -52,6 +57,19 @@ def _examined(session: Session) -> tuple[Check, ...]:
         first = Check("configuration", False, error.message, error.hint)
         return first, *Installation(_usual_settings(session)).doctor()
     return session.installation.doctor()
+
+
+def _with_plugins_off(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The checks where `--no-plugins` is why nothing is on, so that switching on mends nothing."""
+    from inglenook.assistants.doctor import Check
+
+    first = Check("plugins", None, "plugins are off (--no-plugins)", _WITHOUT)
+    return first, *(
+        replace(check, fix=_WITHOUT)
+        if check.name.startswith("plugin ") or check.name in _BY_PLUGINS
+        else check
+        for check in checks
+    )
 
 
 def _usual_settings(session: Session) -> Settings:

@@ -9,11 +9,13 @@ from inglenook.cli.session import Session
 
 @click.command("rm")
 @click.argument("reference", nargs=-1, required=True)
+@click.option("--keep-knowledge", is_flag=True, help="Keep what was made of its documents.")
 @click.pass_obj
-def rm(session: Session, reference: tuple[str, ...]) -> int:
+def rm(session: Session, reference: tuple[str, ...], keep_knowledge: bool) -> int:
     """Remove each REFERENCE, an assistant or a model.
 
-    Of an assistant only the name goes: its Assistantfile and documents stay where they are.
+    Of an assistant the name goes, and the knowledge that was made of its documents. Its
+    Assistantfile and the documents themselves stay where they are.
     """
     from inglenook.errors import InglenookError
 
@@ -21,7 +23,7 @@ def rm(session: Session, reference: tuple[str, ...]) -> int:
     failure: InglenookError | None = None
     for name in reference:
         try:
-            session.terminal.out(_remove(session, name))
+            session.terminal.out(_remove(session, name, keep_knowledge=keep_knowledge))
             removed += 1
         except InglenookError as error:
             # The others are removed all the same; the last error is the one that is told.
@@ -36,13 +38,15 @@ def rm(session: Session, reference: tuple[str, ...]) -> int:
     return 1
 
 
-def _remove(session: Session, name: str) -> str:
+def _remove(session: Session, name: str, *, keep_knowledge: bool) -> str:
     from inglenook.cli.columns import megabytes
     from inglenook.errors import ModelNotFoundError, UnknownNameError
 
     installation = session.installation
-    if installation.forget(name):
-        return f"Removed the assistant {name}; its files stay."
+    forgotten = installation.forget(name, keep_knowledge)
+    if forgotten is not None:
+        also = f" and its knowledge, {forgotten.knowledge}" if forgotten.knowledge else ""
+        return f"Removed the assistant {forgotten.name}{also}; its own files stay."
     try:
         model, freed = installation.library.remove(name)
     except ModelNotFoundError as error:

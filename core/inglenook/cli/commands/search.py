@@ -16,7 +16,7 @@ _TEXT = 300
 
 @click.command()
 @click.argument("name")
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @click.option("--limit", type=click.IntRange(1, 100), help="How many passages. [default: top_k]")
 @click.option(
     "--mode",
@@ -35,10 +35,14 @@ def search(
     as_json: bool,
     no_ingest: bool,
 ) -> int:
-    """Find passages for QUERY in the documents of NAME. No model is asked."""
-    from inglenook.cli.consent import with_consent
+    """Find passages for QUERY in the documents of NAME. No model is asked.
 
-    text = " ".join(query)
+    Without QUERY it is read from standard input.
+    """
+    from inglenook.cli.consent import with_consent
+    from inglenook.cli.question import question_from
+
+    text = question_from(session.terminal, query, "query")
 
     def work() -> int:
         from inglenook.assistants.forms import VERSION, passage_form
@@ -61,9 +65,10 @@ def search(
 
 def _listed(found: tuple[Passage, ...]) -> str:
     from inglenook.cli.columns import shortened
+    from inglenook.cli.terminal import visible
 
     return "\n\n".join(
-        f"{number}. {f'{p.source}, {p.locator}'.rstrip(', ')} (score {p.score:.2f})\n"
+        f"{number}. {visible(f'{p.source}, {p.locator}'.rstrip(', '))} (score {p.score:.2f})\n"
         f"   {shortened(p.text, _TEXT)}"
         for number, p in enumerate(found, 1)
     )

@@ -389,6 +389,8 @@ def _ask(plugin: object, hook: str) -> list[Factory]:
 
     result = getattr(plugin, hook)(register)
     if result is not None:
+        if close := getattr(result, "close", None):
+            close()  # a coroutine that nobody will await
         raise PluginError(f"{hook} must call register() and return nothing; is it async?")
     return found
 

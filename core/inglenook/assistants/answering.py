@@ -134,7 +134,14 @@ class Answering:
         if self._retrieve is not None and not small_talk and not bears_on(found):
             yield from self._without_model(abstention(question), tuple(found), record, "stop")
             return
-        prompt = self._prompt(question, history, worth_reading(found))
+        near = worth_reading(found)
+        if far := len(found) - len(near):
+            yield Notice(
+                "passages-far-behind",
+                f"{far} of {len(found)} passages are far behind the best; the model was not given "
+                f"{'them' if far > 1 else 'it'}.",
+            )
+        prompt = self._prompt(question, history, near)
         yield from prompt.notices
         if found and not prompt.passages:
             yield from self._without_model(abstention(question), tuple(found), record, "stop")

@@ -84,8 +84,10 @@ class _LiveAnswer:
         if isinstance(event, TextDelta):
             self._text(event.text)
         elif isinstance(event, Notice):
-            # It would stand in the middle of the text: it is shown after it.
-            self.notices.append(event.message)
+            # It would stand in the middle of the text: it is shown after it. Which of the
+            # passages the model was given says nothing where passages are not listed.
+            if event.code != "passages-far-behind":
+                self.notices.append(event.message)
         elif isinstance(event, Finding):
             self.notices.append(f"{event.filter}: {event.label} ({event.action.name.lower()})")
         elif not self._begun:

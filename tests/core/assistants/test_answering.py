@@ -339,3 +339,18 @@ def test_when_no_passage_fits_the_model_is_not_asked_to_invent() -> None:
 
     assert answer.abstained
     assert "passages-left-out" in [notice.code for notice in answer.notices]
+
+
+def test_a_passage_that_is_far_behind_the_best_is_not_given_to_the_model_and_that_is_said() -> None:
+    from dataclasses import replace
+
+    far = replace(PASSAGE, chunk="c2", text="Far behind.", score=0.1)
+    both, alone = Scene(passages=(PASSAGE, far)), Scene(passages=(PASSAGE,))
+
+    events = both.events()
+    alone.events()
+
+    assert alone.runtime.requests[0].tokens == both.runtime.requests[0].tokens
+    assert ["passages-far-behind"] == [e.code for e in events if isinstance(e, Notice)]
+    assert isinstance(events[-1], Answered)
+    assert (PASSAGE, far) == events[-1].answer.passages

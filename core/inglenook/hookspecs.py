@@ -63,7 +63,11 @@ def register_embedders(register: Register) -> None:
 def register_loaders(register: Register) -> None:
     """Register what reads a file into sections of text (`protocols.Loader`).
 
-    Capabilities `extensions` (lower case, with the dot) and `media_types`.
+    Capabilities `extensions` (lower case, with the dot) and `media_types`. Where several loaders
+    read an extension they are tried by `preference`, lower first and 50 where nothing is said: the
+    next one is asked when one finds a file broken or dies of it. `recognises` (any value) marks a
+    loader that finds text in pictures: it is asked last, for a file or for single pages in which
+    the others found no text.
 
     versionadded: 0.1
     """

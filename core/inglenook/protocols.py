@@ -21,6 +21,7 @@ from inglenook.types import (
     LoadRequest,
     Notice,
     Output,
+    PartFile,
     RuntimeEvent,
     RuntimeInfo,
     Section,
@@ -97,7 +98,10 @@ class Embedder(Protocol):
         """Load the model; the properties hold from here on."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text, begin and end tokens apart, without any cut."""
+        """The tokens of each text, begin and end tokens apart, without any cut.
+
+        It may be called while another thread is in `embed_documents`.
+        """
 
     def embed_documents(self, texts: Sequence[str], cancel: CancelToken) -> Vectors:
         """Vectors of shape (len(texts), dimension), float32, unit length, in the order given.
@@ -116,8 +120,14 @@ class Embedder(Protocol):
 class Loader(Protocol):
     """Reads a file. Constructed as `Class(options)`."""
 
-    def load(self, request: LoadRequest, cancel: CancelToken) -> Iterator[Section | Notice]:
+    def load(
+        self, request: LoadRequest, cancel: CancelToken
+    ) -> Iterator[Section | PartFile | Notice]:
         """Yield the sections in reading order and a notice for what could not be read.
+
+        Files inside the file are yielded as `PartFile` where they stand; the engine reads them.
+        It runs in a process of its own with limits of time, memory and output, may be ended at
+        any moment, writes no file and speaks to nobody.
 
         Raises `LoadError` with a reason from `LOAD_REASONS`; a file without any text is
         `no text: needs OCR` if it shows pictures, else `broken` or an empty stream with a notice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -119,4 +120,4 @@ class _LineCounter:
             self._offset, self._lines = 0, 0
         self._lines += self._section.text.count("\n", self._offset, offset)
         self._offset = offset
-        return Locator("line", place.value + self._lines)
+        return replace(place, value=place.value + self._lines)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inglenook import errors
 from inglenook.assistants.answering import Answering
 from inglenook.errors import InglenookError, UserError
+from inglenook.knowledge.reader_process import Passwords, no_password
 from inglenook.types import (
     Answer,
     Answered,
@@ -18,7 +19,9 @@ from inglenook.types import (
     CancelToken,
     Failed,
     IngestEvent,
+    IngestPlan,
     IngestReport,
+    KnowledgeStatus,
     Message,
     Notice,
     Passage,
@@ -105,20 +108,60 @@ class Assistant:
             self._find_files()
 
     def ingest_events(
-        self, cancel: CancelToken | None = None, *, retry_failed: bool = False
+        self,
+        cancel: CancelToken | None = None,
+        *,
+        retry_failed: bool = False,
+        passwords: Passwords = no_password,
     ) -> Iterator[IngestEvent]:
-        """Read what is new or changed, event by event; ends in an `IngestReport`."""
-        if self.knowledge is None:
-            raise UserError(
-                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
-            )
-        files = self._find_files()
-        yield from self.knowledge.ingest(
+        """Read what is new or changed, event by event; ends in an `IngestReport`.
+
+        Args:
+            cancel: Finishes the sources in hand, then stops; it can also pause.
+            retry_failed: Read again what failed before and has not changed since.
+            passwords: Asked, from any thread, for the password of a source that is encrypted.
+        """
+        knowledge, files = self._documents()
+        yield from knowledge.ingest(
             [(file.name, file.path) for file in files.files],
             cancel or CancelToken(),
             retry_failed=retry_failed,
             notices=files.notices,
+            passwords=passwords,
         )
+
+    def plan(self, *, retry_failed: bool = False) -> IngestPlan:
+        """What `ingest` would do now; nothing is written."""
+        knowledge, files = self._documents()
+        return knowledge.plan(
+            [(file.name, file.path) for file in files.files], retry_failed=retry_failed
+        )
+
+    def knowledge_status(self) -> KnowledgeStatus:
+        """What the knowledge base holds and whether it is in order."""
+        knowledge, files = self._documents()
+        return knowledge.status([(file.name, file.path) for file in files.files])
+
+    def rebuild_store(self, cancel: CancelToken | None = None) -> tuple[int, float]:
+        """Build the vector store anew from the catalog; how many vectors, in how many seconds.
+
+        Nothing is embedded again. Raises `UserError` if there is no vector store.
+        """
+        return self._known().rebuild_store(cancel or CancelToken())
+
+    def vacuum_knowledge(self) -> int:
+        """Free the space of what is gone, of cached embeddings too; the bytes that were freed."""
+        return self._known().vacuum()
+
+    def _documents(self) -> tuple[KnowledgeBase, FileSet]:
+        return self._known(), self._find_files()
+
+    def _known(self) -> KnowledgeBase:
+        if self.knowledge is None:
+            raise UserError(
+                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
+            )
+        return self.knowledge
 
     def ingest(self, *, retry_failed: bool = False) -> IngestReport:
         """Read what is new or changed."""
@@ -133,14 +176,11 @@ class Assistant:
         self, query: str, *, limit: int | None = None, mode: str | None = None
     ) -> tuple[Passage, ...]:
         """The best passages for a query, best first, without asking the model."""
-        if self.knowledge is None:
-            raise UserError(
-                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
-            )
+        knowledge = self._known()
         if not query.strip():
             raise UserError("The query is empty.", hint="Name what to search for.")
         options = self.profile.retrieve
-        found = self.knowledge.retrieve(query, limit or options.top_k, mode or options.mode)
+        found = knowledge.retrieve(query, limit or options.top_k, mode or options.mode)
         least = options.min_score
         return tuple(p for p in found if least is None or p.score >= least)
 

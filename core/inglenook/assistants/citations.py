@@ -36,7 +36,8 @@ _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'’-]*[A-Za-z0-9]")
 _OPENER = re.compile(
     r"^\W*(?:(?:i(?:'m| am)? )?(?:very )?sorry|hello|hi|hey|welcome|thank you|thanks|"
-    r"you(?:'re| are) welcome|sure|of course|certainly|based on [^,]*|according to [^,]*|here (?:is|are)[^:]*)"
+    r"you(?:'re| are) welcome|sure|of course|certainly|based on [^,]*|according to [^,]*|"
+    r"here (?:is|are)[^:]*)"
     r"(?:[,:.!]|$)\s*",
     re.IGNORECASE,
 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from inglenook.errors import InglenookError, LoadError
+from inglenook.errors import LoadError
 from inglenook.host import Host
-from inglenook.knowledge.reading import LoaderTable
+from inglenook.knowledge.loaders import LoaderTable
+from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits
 from inglenook.protocols import Filter
 from inglenook.types import CancelToken, Notice, Section
 
@@ -25,7 +26,7 @@ class EngineCommandContext:
 
     def __init__(self, host: Host, cancel: CancelToken) -> None:
         self._host = host
-        self._loaders = LoaderTable(host)
+        self._loaders = LoaderTable.of(host)
         self._cancel = cancel
 
     def make_filter(self, name: str, options: Mapping[str, Any]) -> Filter:
@@ -36,16 +37,11 @@ class EngineCommandContext:
         """Read a file with the loader for its type. Raises `LoadError` for whatever goes wrong."""
         if not path.is_file():
             raise LoadError(f"There is no file {path}.", reason="unreadable")
+        reader = ReaderProcess(self._loaders, ReadingLimits())
+        forget = self._cancel.on_cancel(reader.stop)
         try:
-            yield from self._loaders.load(path, str(path), self._cancel)
-        except InglenookError:
-            raise
-        except OSError as error:
-            raise LoadError(
-                f"{path} cannot be read: {error.strerror or error}.", reason="unreadable"
-            ) from error
-        # Loaders are plugins over parsers of untrusted files: they may raise anything.
-        except Exception as error:
-            raise LoadError(
-                f"{path}: the loader failed: {type(error).__name__}: {error}", reason="broken"
-            ) from error
+            for items in reader.read(path, str(path)):
+                yield from items
+        finally:
+            forget()
+            reader.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.reading_settings import reading_limits
 from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import RuntimeFailure, UserError
 from inglenook.knowledge.knowledge_base import KnowledgeBase, Recipe
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from inglenook.host import Host, Registered
-    from inglenook.knowledge.reading import Reader
+    from inglenook.knowledge.drafting import Drafter
+    from inglenook.knowledge.loaders import LoaderTable
     from inglenook.models.library import Library
     from inglenook.protocols import Embedder
-    from inglenook.settings import Paths
+    from inglenook.settings import Paths, Settings
 
 __all__ = ["make_chat_model", "make_filters", "make_knowledge", "model_files", "pick_runtime"]
 
@@ -187,7 +189,7 @@ def _action(choice: PartChoice) -> Action | None:
 
 
 def make_knowledge(
-    profile: Profile, base: Path, folder: Path, library: Library, host: Host, paths: Paths,
+    profile: Profile, base: Path, folder: Path, library: Library, host: Host, settings: Settings,
     filters: Filters,
 ) -> KnowledgeBase:
     """The knowledge base of a profile with FILE lines; nothing heavy is loaded.
@@ -199,12 +201,15 @@ def make_knowledge(
             "RETRIEVE knowledge=inline cannot be done by this version.",
             hint="Use knowledge=retrieve, or leave it out.",
         )
+    paths = settings.paths
+    limits, readers = reading_limits(settings)
     splitter = profile.splitter or PartChoice(DEFAULT_SPLITTER)
     splitter_options = host.options_for("splitter", splitter.name, splitter.options)
     embedder, embedder_identity, languages = _embedder(profile, base, library, host, paths)
     ingest_rules = filters.at(Stage.INGEST)
     recipe = Recipe(
-        make_reader=partial(_reader, host, splitter, filters),
+        loaders=partial(_loaders, host),
+        make_drafter=partial(_drafter, host, splitter, filters),
         make_embedder=embedder,
         identity={
             "analysis": ANALYSIS_VERSION,
@@ -225,15 +230,23 @@ def make_knowledge(
         make_store=_store(profile, host),
         store_wanted=profile.store is not None,
         languages=languages,
+        limits=limits,
+        readers=readers,
     )
     return KnowledgeBase(folder, paths.embeddings_file, recipe)
 
 
-def _reader(host: Host, splitter: PartChoice, filters: Filters) -> Reader:
-    from inglenook.knowledge.reading import LoaderTable, Reader
+def _loaders(host: Host) -> LoaderTable:
+    from inglenook.knowledge.loaders import LoaderTable
+
+    return LoaderTable.of(host)
+
+
+def _drafter(host: Host, splitter: PartChoice, filters: Filters, embedder: Embedder) -> Drafter:
+    from inglenook.knowledge.drafting import Drafter
 
     made = host.make_splitter(splitter.name, splitter.options)
-    return Reader(LoaderTable(host), made, filters)
+    return Drafter(made, filters, embedder.max_tokens, embedder.count_tokens)
 
 
 def _embedder(

@@ -236,7 +236,7 @@ class Installation:
         if profile.files and path is not None and base is not None:
             folder = self.paths.knowledge / _folder_name(path)
             knowledge = composition.make_knowledge(
-                profile, base, folder, self.library, self.host, self.paths, filters
+                profile, base, folder, self.library, self.host, self.settings, filters
             )
         return Assistant(
             name,
@@ -295,7 +295,7 @@ class Installation:
         return {**names, "vector_store": self.host.names("vector_store"), "reranker": ()}
 
     def _find_files(self, profile: Profile, path: Path | None, name: str) -> FileSet:
-        from inglenook.knowledge.reading import LoaderTable
+        from inglenook.knowledge.loaders import LoaderTable
         from inglenook.profiles.files import resolve_files
         from inglenook.profiles.loading import profile_error
 
@@ -304,7 +304,7 @@ class Installation:
             profile,
             path.parent,
             self._grants(path),
-            LoaderTable(self.host).accepts,
+            LoaderTable.of(self.host).accepts,
             assistant=name,
         )
         if any(problem.severity == "error" for problem in files.problems):

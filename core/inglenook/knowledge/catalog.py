@@ -14,18 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from inglenook.errors import StoreError
 from inglenook.types import ChunkText, Locator, LocatorKind, Notice
 
-if TYPE_CHECKING:
-    import numpy
-    from numpy.typing import NDArray
+__all__ = ["Catalog", "ChunkRow", "NewChunk", "SourceRow"]
 
-__all__ = ["Catalog", "ChunkRow", "SourceRow"]
-
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (
@@ -53,6 +49,7 @@ CREATE TABLE chunks (
     text TEXT NOT NULL,
     locator_kind TEXT NOT NULL,
     locator_value TEXT NOT NULL,
+    locator_member TEXT NOT NULL,
     place_start INTEGER NOT NULL,
     place_end INTEGER NOT NULL,
     headings TEXT NOT NULL,
@@ -61,11 +58,21 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_of_source ON chunks (source_id, generation, ordinal);
 CREATE VIRTUAL TABLE terms USING fts5(content, tokenize="ascii tokenchars '.'", detail=none);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(terms, 'row');
+"""
+_LIVE = """
 CREATE VIEW live AS
     SELECT chunks.*, sources.name AS source_name, sources.path AS source_path
     FROM chunks JOIN sources ON sources.id = chunks.source_id
     AND sources.generation = chunks.generation;
 """
+_MIGRATIONS = {
+    1: f"""
+DROP VIEW live;
+ALTER TABLE chunks ADD COLUMN locator_member TEXT NOT NULL DEFAULT '';
+{_LIVE}
+""",
+}
+"""What brings a catalog of this version to the next one."""
 
 
 _NOT_FAILED = "failed_sha256 = '', outcome = 'unchanged', reason = '', message = ''"
@@ -88,6 +95,17 @@ class SourceRow:
     reason: str
     message: str
     notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk to be written: `terms` for the lexical index, `embedding` as float32 bytes."""
+
+    id: str
+    ordinal: int
+    chunk: ChunkText
+    terms: str
+    embedding: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +175,9 @@ class Catalog:
             SourceRow(*(*row[:12], tuple(Notice(*n) for n in json.loads(row[12])))) for row in rows
         )
 
-    def add_source(self, name: str, path: Path) -> str:
-        """A new source without any visible chunk; its opaque id."""
-        source_id = uuid.uuid4().hex
+    def add_source(self, name: str, path: Path, source_id: str = "") -> str:
+        """A new source without any visible chunk; its opaque id, made here if none is given."""
+        source_id = source_id or uuid.uuid4().hex
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO sources (id, name, path, size, mtime_ns, sha256, reader)"
@@ -239,37 +257,43 @@ class Catalog:
         self,
         source_id: str,
         generation: int,
-        chunks: Sequence[ChunkText],
-        ids: Sequence[str],
-        terms: Sequence[str],
-        embeddings: NDArray[numpy.float32],
+        chunks: Sequence[NewChunk],
     ) -> None:
-        """Write a generation that is not visible yet; `embeddings` is (len(chunks), dimension)."""
+        """Write chunks of a generation that is not visible yet. `sweep` before the first ones."""
         with self.transaction():
-            self._delete_chunks("source_id = ? AND generation >= ?", (source_id, generation))
-            for ordinal, (chunk, id_) in enumerate(zip(chunks, ids, strict=True)):
+            for new in chunks:
+                chunk = new.chunk
                 cursor = self._connection.execute(
                     "INSERT INTO chunks (id, source_id, generation, ordinal, text, locator_kind,"
-                    " locator_value, place_start, place_end, headings, embedding)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " locator_value, locator_member, place_start, place_end, headings, embedding)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        id_,
+                        new.id,
                         source_id,
                         generation,
-                        ordinal,
+                        new.ordinal,
                         chunk.text,
                         chunk.locator.kind,
                         json.dumps(chunk.locator.value),
+                        chunk.locator.member,
                         chunk.start,
                         chunk.end,
                         json.dumps(chunk.headings, ensure_ascii=False),
-                        embeddings[ordinal].tobytes(),
+                        new.embedding,
                     ),
                 )
                 self._connection.execute(
                     "INSERT INTO terms (rowid, content) VALUES (?, ?)",
-                    (cursor.lastrowid, terms[ordinal]),
+                    (cursor.lastrowid, new.terms),
                 )
+
+    def drop_unpublished(self, source_id: str) -> None:
+        """Drop the chunks of a source that are not visible."""
+        with self.transaction():
+            self._delete_chunks(
+                "source_id = ? AND key NOT IN (SELECT key FROM live WHERE source_id = ?)",
+                (source_id, source_id),
+            )
 
     def publish(
         self,
@@ -306,15 +330,21 @@ class Catalog:
 
     def sweep(self) -> None:
         """Drop what an interrupted ingestion left behind; it was never visible."""
-        with self.transaction():
-            self._delete_chunks("key NOT IN (SELECT key FROM live)", ())
+        orphans = (
+            "SELECT chunks.key FROM chunks LEFT JOIN sources ON sources.id = chunks.source_id"
+            " WHERE sources.id IS NULL OR sources.generation <> chunks.generation"
+        )
+        if self._one(f"SELECT EXISTS ({orphans})")[0]:
+            with self.transaction():
+                self._delete_chunks(f"key IN ({orphans})", ())
 
     def chunks(self, keys: Sequence[int]) -> dict[int, ChunkRow]:
         """The live chunks with these keys."""
         marks = ",".join("?" * len(keys))
         rows = self._connection.execute(
             "SELECT key, id, source_id, source_name, source_path, ordinal, text, locator_kind,"
-            f" locator_value, place_start, place_end, headings FROM live WHERE key IN ({marks})",
+            " locator_value, locator_member, place_start, place_end, headings FROM live"
+            f" WHERE key IN ({marks})",
             tuple(keys),
         )
         return {row[0]: _chunk_row(row) for row in rows}
@@ -336,6 +366,36 @@ class Catalog:
     def embeddings(self) -> Iterator[tuple[int, str, bytes]]:
         """(key, id, float32 bytes) of every live chunk, by key."""
         yield from self._connection.execute("SELECT key, id, embedding FROM live ORDER BY key")
+
+    def embedded_parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """(text, headings) of every chunk, for finding out which embeddings are in use."""
+        for text, headings in self._connection.execute("SELECT text, headings FROM chunks"):
+            yield text, tuple(json.loads(headings))
+
+    # --- keeping it in order ----------------------------------------------------------------
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the file, one line each; looks at all of it."""
+        try:
+            rows = self._connection.execute("PRAGMA quick_check(5)").fetchall()
+            found = [str(row[0]) for row in rows if row[0] != "ok"]
+            (lost,) = self._one(
+                "SELECT count(*) FROM chunks WHERE key NOT IN (SELECT rowid FROM terms)"
+            )
+            if lost:
+                found.append(f"{lost} chunk(s) are missing from the lexical index")
+        except sqlite3.Error as error:
+            found = [str(error)]
+        return tuple(found)
+
+    def vacuum(self) -> None:
+        """Give back to the disk what deleted chunks took. Raises `StoreError`."""
+        try:
+            self._connection.execute("INSERT INTO terms (terms) VALUES ('optimize')")
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise _store_error(self.path, error) from error
 
     # --- lexical search ---------------------------------------------------------------------
 
@@ -364,7 +424,13 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. Raises `StoreError` if the disk does not take it."""
+        """All or nothing; one inside another is part of it.
+
+        Raises `StoreError` if the disk does not take it.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -417,7 +483,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {_SCHEMA} {_LIVE}"
+                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        for older in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;"
             )
     except sqlite3.Error as error:
         raise _store_error(path, error) from error
@@ -458,8 +529,8 @@ def _chunk_row(row: Sequence[Any]) -> ChunkRow:
         path=row[4],
         ordinal=row[5],
         text=row[6],
-        locator=Locator(cast("LocatorKind", row[7]), json.loads(row[8])),
-        start=row[9],
-        end=row[10],
-        headings=tuple(json.loads(row[11])),
+        locator=Locator(cast("LocatorKind", row[7]), json.loads(row[8]), row[9]),
+        start=row[10],
+        end=row[11],
+        headings=tuple(json.loads(row[12])),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,23 @@ class EmbeddingCache:
             raise StoreError(
                 f"{self._path} could not be written: {error}.",
                 hint="Free some space and run it again; nothing is lost.",
+            ) from error
+
+    def keep_only(self, digests: Iterable[bytes]) -> None:
+        """Drop the embeddings of every other text, and give the space back."""
+        try:
+            self._connection.execute("CREATE TEMP TABLE used (sha256 BLOB PRIMARY KEY)")
+            self._connection.executemany("INSERT INTO used VALUES (?)", ((d,) for d in digests))
+            self._connection.execute(
+                "DELETE FROM embeddings WHERE sha256 NOT IN (SELECT sha256 FROM used)"
+            )
+            self._connection.execute("DROP TABLE used")
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self._path} could not be made smaller: {error}.",
+                hint="It takes as much free space as the file is large; nothing is lost.",
             ) from error
 
     def close(self) -> None:

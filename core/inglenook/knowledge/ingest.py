@@ -1,202 +1,193 @@
-"""The one way of a source into the catalog: load, filter, split, embed, write, record."""
+"""One run over the files of a knowledge base: what is to be done, done, and reported."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
-from inglenook.errors import LoadError
-from inglenook.knowledge.catalog import Catalog, SourceRow
+from inglenook.knowledge.catalog import Catalog
+from inglenook.knowledge.drafting import Drafter
+from inglenook.knowledge.embedding import EmbeddingStage
 from inglenook.knowledge.embedding_cache import EmbeddingCache
-from inglenook.knowledge.lexical import Analyser
-from inglenook.knowledge.plan import Step, make_plan
-from inglenook.knowledge.reading import Reader, embedded_text
+from inglenook.knowledge.executor import FileToRead, LocalExecutor, ReadPiece
+from inglenook.knowledge.pipeline import Pipeline
+from inglenook.knowledge.plan import Step
+from inglenook.knowledge.recording import Recorder
 from inglenook.protocols import Embedder
 from inglenook.types import (
     CancelToken,
-    ChunkText,
     IngestEvent,
     IngestPlan,
     IngestProgress,
     IngestReport,
     Notice,
-    Outcome,
+    PlannedSource,
     SourceResult,
 )
 
-if TYPE_CHECKING:
-    import numpy
-    from numpy.typing import NDArray
+__all__ = ["Ingestion", "summary_of"]
 
-__all__ = ["Ingestion"]
+CANCEL_GRACE_S = 3.0
+"""How long a file that is being read when the user cancels may take to end."""
+
+_STEPS_PER_TRANSACTION = 500
+_PROGRESS_EVERY_S = 0.1
+_READING = ("add", "update")
 
 
 class Ingestion:
-    """One run over the files of a knowledge base. The caller holds its writer's lock.
+    """One run. The caller holds the writer's lock of the knowledge base.
 
     Args:
         catalog: Where everything is recorded.
-        reader: Loads, filters and splits.
-        embedder: Open already.
+        executor: Reads files.
+        open_embedder: Called only if something is to be read.
+        make_drafter: Makes what filters and splits, for the open embedder.
         cache: Embeddings that need not be computed again.
     """
 
     def __init__(
-        self, catalog: Catalog, reader: Reader, embedder: Embedder, cache: EmbeddingCache
+        self,
+        catalog: Catalog,
+        executor: LocalExecutor[Step],
+        open_embedder: Callable[[], Embedder],
+        make_drafter: Callable[[Embedder], Drafter],
+        cache: EmbeddingCache,
     ) -> None:
         self._catalog = catalog
-        self._reader = reader
-        self._embedder = embedder
+        self._executor = executor
+        self._open_embedder = open_embedder
+        self._make_drafter = make_drafter
         self._cache = cache
-        self._analyser = Analyser()
+        self._recorder = Recorder(catalog)
+        self._seconds = dict.fromkeys(("embed", "split", "write", "wait"), 0.0)
 
     def run(
-        self,
-        files: Sequence[tuple[str, Path]],
-        cancel: CancelToken,
-        *,
-        retry_failed: bool = False,
-        notices: Sequence[Notice] = (),
+        self, steps: Sequence[Step], cancel: CancelToken, notices: Sequence[Notice] = ()
     ) -> Iterator[IngestEvent]:
-        """Bring the catalog up to date. A cancel finishes the source in hand, then stops."""
+        """Bring the catalog up to date. A cancel finishes the sources in hand, then stops."""
         started = time.monotonic()
         self._catalog.sweep()
-        steps = make_plan(
-            files, self._catalog.sources(), self._reader.identity, retry_failed=retry_failed
-        )
-        yield _summary(steps)
+        yield summary_of(steps)
         yield from notices
-        results: list[SourceResult] = []
-        chunks = 0
-        for done, step in enumerate(steps):
-            if cancel.cancelled:
-                break
-            if step.task in ("add", "update"):
-                yield IngestProgress(step.name, done, len(steps), chunks)
-            result = self._carry_out(step)
-            chunks += result.chunks
-            results.append(result)
-            yield result
+        results: dict[str, SourceResult] = {}
+        for event in self._events(steps, cancel, started):
+            if isinstance(event, SourceResult):
+                results[event.path] = event
+            yield event
         yield IngestReport(
-            results=tuple(results),
+            results=tuple(results[str(s.path)] for s in steps if str(s.path) in results),
             sources=self._catalog.count_sources(),
             chunks=self._catalog.count_chunks(),
             seconds=time.monotonic() - started,
             cancelled=cancel.cancelled and len(results) < len(steps),
             notices=tuple(notices),
+            stage_seconds={key: round(value, 3) for key, value in self._seconds.items()},
         )
 
-    def _carry_out(self, step: Step) -> SourceResult:
-        if step.task == "unreadable":
-            return self._fail(step, LoadError(step.message, reason="unreadable"))
-        if step.task in ("add", "update"):
-            try:
-                return self._read_and_write(step)
-            except LoadError as error:
-                return self._fail(step, error)
-            except (ValueError, TypeError) as error:
-                # An embedder or splitter that cannot take this text costs this source only.
-                text = f"{step.name}: could not be processed: {type(error).__name__}: {error}"
-                return self._fail(step, LoadError(text[:300], reason="broken"))
-        assert step.known is not None, "every other task is about a source that is known"
-        return self._carry_out_known(step, step.known)
+    def _events(
+        self, steps: Sequence[Step], cancel: CancelToken, started: float
+    ) -> Iterator[SourceResult | IngestProgress]:
+        to_read = [step for step in steps if step.task in _READING]
+        others = [step for step in steps if step.task not in _READING]
+        # Removed and renamed sources first: a new file may stand where one of them stood.
+        yield from self._without_reading(others, cancel)
+        if to_read and not cancel.cancelled:
+            yield from self._reading(to_read, cancel, started)
 
-    def _carry_out_known(self, step: Step, row: SourceRow) -> SourceResult:
-        if step.task == "rename":
-            self._catalog.rename_source(
-                row.id,
-                step.name,
-                step.path,
-                step.size,
-                step.mtime_ns,
-                lambda text, headings: self._terms(step.name, headings, text),
-            )
-            return _result(step, "renamed", message=f"was {row.name}")
-        if step.task == "remove":
-            self._catalog.remove_source(row.id)
-            return _result(step, "removed")
-        if step.task == "still-failed":
-            outcome = cast("Outcome", row.outcome)
-            return _result(step, outcome, reason=row.reason, message=row.message)
-        if step.task == "touch":
-            self._catalog.touch_source(row.id, step.size, step.mtime_ns)
-        return _result(step, "unchanged", notices=row.notices)
+    def _without_reading(
+        self, steps: Sequence[Step], cancel: CancelToken
+    ) -> Iterator[SourceResult]:
+        for begin in range(0, len(steps), _STEPS_PER_TRANSACTION):
+            if cancel.cancelled:
+                return
+            part = steps[begin : begin + _STEPS_PER_TRANSACTION]
+            if all(step.task in ("keep", "still-failed") for step in part):
+                results = [self._recorder.known(step) for step in part]
+            else:
+                with self._catalog.transaction():
+                    results = [self._recorder.known(step) for step in part]
+            yield from results
 
-    def _read_and_write(self, step: Step) -> SourceResult:
-        embedder = self._embedder
-        draft = self._reader.read(
-            step.path, step.name, embedder.max_tokens, embedder.count_tokens, CancelToken()
+    def _reading(
+        self, steps: Sequence[Step], cancel: CancelToken, started: float
+    ) -> Iterator[SourceResult | IngestProgress]:
+        progress = _Progress(steps, started)
+        yield progress.event(steps[0].name, 0, self._recorder.failed)
+        with ExitStack() as stack:
+            executor = stack.enter_context(self._executor)
+            # The readers start on the first files while the embedder is loaded.
+            pieces = executor.run(FileToRead(step, step.path, step.name) for step in steps)
+            embedder = self._open_embedder()
+            stage = stack.enter_context(EmbeddingStage(embedder, self._cache))
+            pipeline = Pipeline(self._catalog, self._recorder, self._make_drafter(embedder), stage)
+            name = steps[0].name
+            for piece in self._until_cancelled(pieces, cancel):
+                name = piece.file.name if piece else name
+                for result in pipeline.take(piece):
+                    progress.ended(result)
+                    yield result
+                if progress.is_due():
+                    yield progress.event(name, pipeline.chunks, self._recorder.failed)
+            for result in pipeline.finish():
+                progress.ended(result)
+                yield result
+            self._seconds |= {"embed": stage.seconds, **pipeline.seconds}
+        yield progress.event(name, pipeline.chunks, self._recorder.failed)
+
+    def _until_cancelled(
+        self, pieces: Iterator[ReadPiece[Step] | None], cancel: CancelToken
+    ) -> Iterator[ReadPiece[Step] | None]:
+        """The pieces; after a cancel only those of files in hand, for a few seconds."""
+        deadline = 0.0
+        waited = time.monotonic()
+        for piece in pieces:
+            self._seconds["wait"] += time.monotonic() - waited
+            if cancel.cancelled and not deadline:
+                deadline = time.monotonic() + CANCEL_GRACE_S
+                self._executor.take_no_more()
+            if deadline and time.monotonic() > deadline:
+                self._executor.stop()
+            yield piece
+            cancel.wait_while_paused()
+            waited = time.monotonic()
+
+
+class _Progress:
+    """How far the reading is."""
+
+    def __init__(self, steps: Sequence[Step], started: float) -> None:
+        self._sizes = {str(step.path): step.size for step in steps}
+        self._total_bytes = sum(self._sizes.values())
+        self._started = started
+        self._shown = time.monotonic()
+        self._ended = 0
+        self._bytes = 0
+
+    def ended(self, result: SourceResult) -> None:
+        self._ended += 1
+        self._bytes += self._sizes[result.path]
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._shown > _PROGRESS_EVERY_S
+
+    def event(self, name: str, chunks: int, failed: int) -> IngestProgress:
+        self._shown = time.monotonic()
+        return IngestProgress(
+            name,
+            self._ended,
+            len(self._sizes),
+            chunks,
+            failed=failed,
+            seconds=time.monotonic() - self._started,
+            bytes_done=self._bytes,
+            bytes_total=self._total_bytes,
         )
-        if draft.quarantine:
-            return self._fail(step, LoadError(draft.quarantine), outcome="quarantined")
-        vectors, embedded = self._embed(draft.chunks)
-        source_id = step.known.id if step.known else self._catalog.add_source(step.name, step.path)
-        generation = step.known.generation + 1 if step.known else 1
-        self._catalog.write_chunks(
-            source_id,
-            generation,
-            draft.chunks,
-            [_chunk_id(source_id, generation, n, c) for n, c in enumerate(draft.chunks)],
-            [self._terms(step.name, chunk.headings, chunk.text) for chunk in draft.chunks],
-            vectors,
-        )
-        outcome: Outcome = "updated" if step.known and step.known.generation else "added"
-        self._catalog.publish(
-            source_id,
-            generation,
-            sha256=step.sha256,
-            size=step.size,
-            mtime_ns=step.mtime_ns,
-            reader=step.reader,
-            outcome=outcome,
-            notices=draft.notices,
-        )
-        return _result(
-            step, outcome, chunks=len(draft.chunks), embedded=embedded, notices=draft.notices
-        )
-
-    def _embed(self, chunks: Sequence[ChunkText]) -> tuple[NDArray[numpy.float32], int]:
-        """Vectors of shape (len(chunks), dimension), and how many were computed now."""
-        import numpy
-
-        texts = {hashlib.sha256(t.encode()).digest(): t for t in map(embedded_text, chunks)}
-        fingerprint = self._embedder.fingerprint
-        known = self._cache.get(fingerprint, list(texts))
-        missing = [digest for digest in texts if digest not in known]
-        if missing:
-            vectors = self._embedder.embed_documents([texts[d] for d in missing], CancelToken())
-            self._cache.put(fingerprint, missing, vectors)
-            known.update({d: v.tobytes() for d, v in zip(missing, vectors, strict=True)})
-        rows = [
-            numpy.frombuffer(
-                known[hashlib.sha256(embedded_text(chunk).encode()).digest()], dtype=numpy.float32
-            )
-            for chunk in chunks
-        ]
-        return numpy.stack(rows), len(missing) if self._embedder.dimension else 0
-
-    def _terms(self, name: str, headings: Sequence[str], text: str) -> str:
-        """What the lexical index holds of a chunk: its words, its headings', and its source's."""
-        title = Path(name).stem.replace("_", " ").replace("-", " ")
-        return " ".join(self._analyser.terms("\n".join((title, *headings, text))))
-
-    def _fail(self, step: Step, error: LoadError, outcome: Outcome = "failed") -> SourceResult:
-        source_id = step.known.id if step.known else self._catalog.add_source(step.name, step.path)
-        message = " ".join(str(error).splitlines())
-        attempt = f"{step.sha256}:{step.reader}" if step.sha256 else ""
-        reason = error.reason if outcome == "failed" else "held back by a filter"
-        self._catalog.record_failure(
-            source_id, attempt, step.size, step.mtime_ns, outcome, reason, message
-        )
-        if step.known and step.known.generation:
-            message += " The version that was read before stays answerable."
-        return _result(step, outcome, reason=reason, message=message)
 
 
-def _summary(steps: Sequence[Step]) -> IngestPlan:
+def summary_of(steps: Sequence[Step]) -> IngestPlan:
+    """What will be done, as faces show it."""
     tasks = [step.task for step in steps]
     to_remove = tasks.count("remove")
     return IngestPlan(
@@ -204,31 +195,9 @@ def _summary(steps: Sequence[Step]) -> IngestPlan:
         to_read=tasks.count("add") + tasks.count("update"),
         unchanged=tasks.count("keep") + tasks.count("touch"),
         to_remove=to_remove,
+        steps=tuple(
+            PlannedSource(step.name, step.task, str(step.path))
+            for step in steps
+            if step.task not in ("keep", "touch")
+        ),
     )
-
-
-def _result(
-    step: Step,
-    outcome: Outcome,
-    *,
-    reason: str = "",
-    message: str = "",
-    chunks: int = 0,
-    embedded: int = 0,
-    notices: Sequence[Notice] = (),
-) -> SourceResult:
-    return SourceResult(
-        name=step.name,
-        outcome=outcome,
-        reason=reason,
-        message=message,
-        chunks=chunks,
-        embedded=embedded,
-        notices=tuple(notices),
-        path=str(step.path),
-    )
-
-
-def _chunk_id(source_id: str, generation: int, ordinal: int, chunk: ChunkText) -> str:
-    text = f"{source_id}/{generation}/{ordinal}/{chunk.text}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

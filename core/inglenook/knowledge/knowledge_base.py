@@ -5,20 +5,41 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inglenook.errors import StoreError, UserError
+from inglenook.errors import Cancelled, StoreError, UserError
 from inglenook.knowledge.catalog import Catalog, SourceRow
+from inglenook.knowledge.reader_process import (
+    Passwords,
+    ReaderProcess,
+    ReadingLimits,
+    no_password,
+)
 from inglenook.protocols import Embedder, VectorStore
-from inglenook.types import CancelToken, IngestEvent, IngestReport, Notice, Passage
+from inglenook.types import (
+    CancelToken,
+    IngestEvent,
+    IngestPlan,
+    IngestReport,
+    KnowledgeStatus,
+    Notice,
+    Passage,
+)
+
+if TYPE_CHECKING:
+    from inglenook.knowledge.drafting import Drafter
+    from inglenook.knowledge.loaders import LoaderTable
 
 __all__ = ["KnowledgeBase", "Recipe"]
 
 EXACT_SCAN_LIMIT = 50_000
 """Up to this many chunks the exact scan is as fast as a vector store and needs none."""
+
+MOST_READERS = 4
+"""Parsing is far faster than embedding; more processes would only hold memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +47,27 @@ class Recipe:
     """How the chunks of a knowledge base are made and found; nothing here is loaded yet.
 
     Args:
-        make_reader: Makes what loads, filters and splits.
+        loaders: Which loader reads which file.
+        make_drafter: Makes what filters and splits, for an open embedder.
         make_embedder: Makes the embedder, not open.
         identity: Names everything that changes chunks or vectors, loaders apart.
         make_store: Makes the vector store in a folder for a dimension; None means exact scan.
         store_wanted: The profile names the store, so ingestion keeps it in step at any size.
         languages: What the embedder was trained for; empty means any.
+        limits: What reading one file may take.
+        readers: How many processes read; 0 means one for each core, four at most.
     """
 
-    make_reader: Callable[[], Any]
+    loaders: Callable[[], LoaderTable]
+    make_drafter: Callable[[Embedder], Drafter]
     make_embedder: Callable[[], Embedder]
     identity: Mapping[str, Any]
     make_store: Callable[[Path, int], VectorStore] | None = None
     store_wanted: bool = False
     languages: tuple[str, ...] = ()
     exact_scan_limit: int = field(default=EXACT_SCAN_LIMIT)
+    limits: ReadingLimits = field(default_factory=ReadingLimits)
+    readers: int = 0
 
 
 class KnowledgeBase:
@@ -89,6 +116,17 @@ class KnowledgeBase:
 
     # --- in ---------------------------------------------------------------------------------
 
+    def plan(self, files: Sequence[tuple[str, Path]], *, retry_failed: bool = False) -> IngestPlan:
+        """What an ingestion would do now. Looks at the files, writes nothing."""
+        from inglenook.knowledge.ingest import summary_of
+        from inglenook.knowledge.plan import make_plan
+
+        with self._lock:
+            known = self.sources() if self.exists and self.matches_recipe else ()
+            return summary_of(
+                make_plan(files, known, self._recipe.loaders().identity, retry_failed=retry_failed)
+            )
+
     def ingest(
         self,
         files: Sequence[tuple[str, Path]],
@@ -96,30 +134,38 @@ class KnowledgeBase:
         *,
         retry_failed: bool = False,
         notices: Sequence[Notice] = (),
+        passwords: Passwords = no_password,
     ) -> Iterator[IngestEvent]:
         """Bring the knowledge base up to date with these (name, path) files.
 
+        `passwords` is asked, from any thread, for sources that turn out to be encrypted.
         Raises `StoreError` if the disk refuses or another process is at it.
         """
         from inglenook.knowledge.embedding_cache import EmbeddingCache
+        from inglenook.knowledge.executor import LocalExecutor, usable_cores
         from inglenook.knowledge.ingest import Ingestion
+        from inglenook.knowledge.plan import Step, make_plan
 
+        loaders = self._recipe.loaders()
+        readers = self._recipe.readers or min(usable_cores(), MOST_READERS)
         with self._writing():
-            embedder = self._open_embedder()
             target, is_new = self._catalog_for_writing()
-            cache = EmbeddingCache(self._embeddings_file)
-            catalog = self._open_for_writing(target)
-            try:
-                ingestion = Ingestion(catalog, self._recipe.make_reader(), embedder, cache)
-                for event in ingestion.run(
-                    files, cancel, retry_failed=retry_failed, notices=notices
-                ):
+            with ExitStack() as stack:
+                cache = stack.enter_context(closing(EmbeddingCache(self._embeddings_file)))
+                catalog = stack.enter_context(closing(self._open_for_writing(target)))
+                steps = make_plan(
+                    files, catalog.sources(), loaders.identity, retry_failed=retry_failed
+                )
+                executor = LocalExecutor[Step](
+                    lambda: ReaderProcess(loaders, self._recipe.limits), readers, passwords
+                )
+                ingestion = Ingestion(
+                    catalog, executor, self._open_embedder, self._recipe.make_drafter, cache
+                )
+                for event in ingestion.run(steps, cancel, notices):
                     if isinstance(event, IngestReport):
                         self._finish(target, event, is_new=is_new)
                     yield event
-            finally:
-                cache.close()
-                catalog.close()
 
     def _open_for_writing(self, target: Path) -> Catalog:
         """The catalog, marked with today's recipe; a leftover of another recipe is dropped."""
@@ -186,6 +232,82 @@ class KnowledgeBase:
         finally:
             lock.release()
 
+    # --- upkeep -----------------------------------------------------------------------------
+
+    def status(self, files: Sequence[tuple[str, Path]]) -> KnowledgeStatus:
+        """What is here and whether it is in order; reads the whole catalog."""
+        from inglenook.knowledge.upkeep import status_of
+
+        with self._lock:
+            if not self.exists:
+                return KnowledgeStatus(0, 0, changed=tuple(name for name, _ in files))
+            catalog = self._open_catalog()
+            folder = self._store_folder
+            vectors = -1
+            if folder.is_dir() and self._recipe.make_store is not None:
+                vectors = self._count_stored()
+            return status_of(
+                catalog,
+                changed=self.changed(files),
+                outdated=not self.matches_recipe,
+                store_folder=folder,
+                store_vectors=vectors,
+                embeddings_file=self._embeddings_file,
+            )
+
+    def rebuild_store(self, cancel: CancelToken) -> tuple[int, float]:
+        """Build the vector store anew from the catalog; (vectors, seconds).
+
+        Raises `UserError` if there is nothing to build it from or no vector store is installed.
+        """
+        import shutil
+        import time
+
+        with self._writing(), self._lock:
+            catalog = self._open_catalog()
+            if self._recipe.make_store is None:
+                raise UserError(
+                    "No vector store is installed; the exact scan needs none.",
+                    hint="For Chroma: pip install 'inglenook[chroma]'",
+                )
+            if not self.matches_recipe:
+                raise UserError(
+                    "The documents were read with another embedder or splitter.",
+                    hint="Run `nook ingest` for this assistant first.",
+                )
+            if cancel.cancelled:
+                raise Cancelled
+            self._forget_open()
+            catalog = self._open_catalog()
+            if self._store_folder.exists():
+                # Renamed first: an interrupted deletion must not look like a store.
+                old = self._store_folder.with_name("store.old")
+                shutil.rmtree(old, ignore_errors=True)
+                self._store_folder.rename(old)
+                shutil.rmtree(old, ignore_errors=True)
+            started = time.monotonic()
+            projection = self._open_projection(catalog)
+            if projection is None:
+                raise StoreError(
+                    "The vector store is in use by another process.",
+                    hint="Close the other nook, then run this again.",
+                )
+            return catalog.count_chunks(), time.monotonic() - started
+
+    def vacuum(self) -> int:
+        """Free what deleted chunks and unused embeddings take; the bytes that were freed."""
+        from inglenook.knowledge.upkeep import free_space
+
+        with self._writing(), self._lock:
+            catalog = self._open_catalog()
+            catalog.sweep()
+            others = [
+                path
+                for pointer in self.folder.parent.glob("*/current")
+                if (path := pointer.with_name(pointer.read_text("utf-8").strip())).is_file()
+            ]
+            return free_space(catalog, others, self._embeddings_file)
+
     # --- out --------------------------------------------------------------------------------
 
     def retrieve(self, question: str, limit: int, mode: str) -> tuple[Passage, ...]:
@@ -231,7 +353,7 @@ class KnowledgeBase:
 
         if self._projection is None and self._recipe.make_store is not None:
             dimension = self._open_embedder().dimension
-            store = self._recipe.make_store(self.folder / "store", dimension)
+            store = self._recipe.make_store(self._store_folder, dimension)
             try:
                 store.open()
             except StoreError:
@@ -241,6 +363,24 @@ class KnowledgeBase:
         if self._projection is not None:
             self._projection.sync()
         return self._projection
+
+    def _count_stored(self) -> int:
+        """Vectors in the store; -1 if another process owns it."""
+        if self._projection is not None:
+            return int(self._projection.count())
+        assert self._recipe.make_store is not None
+        store = self._recipe.make_store(self._store_folder, self._open_embedder().dimension)
+        try:
+            store.open()
+            return store.count()
+        except StoreError:
+            return -1
+        finally:
+            store.close()
+
+    @property
+    def _store_folder(self) -> Path:
+        return self.folder / "store"
 
     # --- opening and closing ----------------------------------------------------------------
 

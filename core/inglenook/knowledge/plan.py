@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from inglenook.knowledge.catalog import SourceRow
+from inglenook.types import PART_FAILED, Task
 
 __all__ = ["Step", "changed_since", "make_plan"]
-
-Task = Literal["add", "update", "keep", "touch", "rename", "remove", "still-failed", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,15 @@ def make_plan(
     listed = list(files)
     here = {str(path) for _, path in listed}
     gone = {row.path: row for row in known if row.path not in here}
+    moved: dict[tuple[str, str], list[SourceRow]] = {}
+    for row in gone.values():
+        if row.generation:
+            moved.setdefault((row.sha256, row.reader), []).append(row)
     steps: list[Step] = []
     for name, path in listed:
         step = _step(name, path, rows.get(str(path)), reader_of(path), retry_failed=retry_failed)
         if step.task == "add" and step.known is None:
-            step = _renamed(step, gone)
+            step = _renamed(step, gone, moved)
         steps.append(step)
     steps += [Step("remove", row.name, Path(row.path), row) for row in gone.values()]
     return tuple(steps)
@@ -86,6 +88,7 @@ def _step(name: str, path: Path, row: SourceRow | None, reader: str, *, retry_fa
             row is not None
             and row.generation
             and not row.failed_sha256
+            and not (retry_failed and _has_failed_parts(row))
             and (row.size, row.mtime_ns, row.reader) == (size, mtime_ns, reader)
         ):
             return Step("keep", name, path, row, size, mtime_ns, row.sha256, reader)
@@ -102,27 +105,27 @@ def _step(name: str, path: Path, row: SourceRow | None, reader: str, *, retry_fa
 def _task_for_known(row: SourceRow, sha256: str, reader: str, *, retry_failed: bool) -> Task:
     if row.failed_sha256 == f"{sha256}:{reader}" and not retry_failed:
         return "still-failed"
+    if retry_failed and _has_failed_parts(row):
+        return "update"
     if row.generation and row.sha256 == sha256 and row.reader == reader:
         return "touch"
     return "update" if row.generation else "add"
 
 
-def _renamed(step: Step, gone: dict[str, SourceRow]) -> Step:
+def _has_failed_parts(row: SourceRow) -> bool:
+    return any(notice.code == PART_FAILED for notice in row.notices)
+
+
+def _renamed(
+    step: Step, gone: dict[str, SourceRow], moved: dict[tuple[str, str], list[SourceRow]]
+) -> Step:
     """If the same bytes stood elsewhere and are gone from there, the source was renamed."""
-    for path, row in gone.items():
-        if row.generation and row.sha256 == step.sha256 and row.reader == step.reader:
-            del gone[path]
-            return Step(
-                "rename",
-                step.name,
-                step.path,
-                row,
-                step.size,
-                step.mtime_ns,
-                step.sha256,
-                step.reader,
-            )
-    return step
+    rows = moved.get((step.sha256, step.reader))
+    if not rows:
+        return step
+    row = rows.pop(0)
+    del gone[row.path]
+    return replace(step, task="rename", known=row)
 
 
 def _sha256(path: Path) -> str:

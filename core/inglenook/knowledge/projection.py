@@ -61,6 +61,10 @@ class Projection:
         """The cosine of each of these chunks, from the catalog's own embeddings."""
         return self._exact.cosines(vector, keys)
 
+    def count(self) -> int:
+        """How many vectors the store holds."""
+        return self._store.count()
+
     def close(self) -> None:
         self._store.close()
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from inglenook.errors import RuntimeFailure
-from inglenook.models.worker_process import WorkerGoneError, WorkerProcess
+from inglenook.processes.worker_process import WorkerGoneError, WorkerProcess
 from inglenook.types import (
     CancelToken,
     Done,

@@ -24,6 +24,7 @@ from inglenook.types.documents import (
     LoadRequest,
     Locator,
     LocatorKind,
+    PartFile,
     Section,
 )
 from inglenook.types.filters import (
@@ -59,12 +60,16 @@ from inglenook.types.generation import (
     Usage,
 )
 from inglenook.types.ingestion import (
+    PART_FAILED,
     IngestEvent,
     IngestPlan,
     IngestProgress,
     IngestReport,
+    KnowledgeStatus,
     Outcome,
+    PlannedSource,
     SourceResult,
+    Task,
 )
 from inglenook.types.work import (
     FetchPart,
@@ -73,6 +78,7 @@ from inglenook.types.work import (
 )
 
 __all__ = [
+    "PART_FAILED",
     "Action",
     "Answer",
     "Answered",
@@ -92,6 +98,7 @@ __all__ = [
     "IngestPlan",
     "IngestProgress",
     "IngestReport",
+    "KnowledgeStatus",
     "LoadRequest",
     "Locator",
     "LocatorKind",
@@ -101,7 +108,9 @@ __all__ = [
     "Outcome",
     "Output",
     "Part",
+    "PartFile",
     "Passage",
+    "PlannedSource",
     "PromptProgress",
     "Retrieved",
     "Role",
@@ -114,6 +123,7 @@ __all__ = [
     "Span",
     "Stage",
     "StopReason",
+    "Task",
     "TextDelta",
     "TextPart",
     "ThinkingDelta",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from inglenook.types.cancelling import Notice
 
 Outcome = Literal["added", "updated", "unchanged", "renamed", "removed", "quarantined", "failed"]
+Task = Literal["add", "update", "keep", "touch", "rename", "remove", "still-failed", "unreadable"]
+
+PART_FAILED = "part-failed"
+"""The code of a notice about a part of a source (of an archive, a message) that was not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +28,81 @@ class SourceResult:
     notices: tuple[Notice, ...] = ()
     path: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read, its parts too."""
+        if self.outcome in ("failed", "quarantined"):
+            return False
+        return not any(notice.code == PART_FAILED for notice in self.notices)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """What will be done with one source.
+
+    Args:
+        task: `add` and `update` read it; `keep` and `touch` leave what was read; `still-failed`
+            failed before and has not changed; `unreadable` could not be opened.
+    """
+
+    name: str
+    task: Task
+    path: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class IngestPlan:
-    """Ingestion, step 1: how many sources there are and what will be done with them."""
+    """Ingestion, step 1: how many sources there are and what will be done with them.
+
+    `steps` lists every source whose task is not `keep` or `touch`.
+    """
 
     sources: int
     to_read: int
     unchanged: int
     to_remove: int
+    steps: tuple[PlannedSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
-    """Ingestion, while it runs."""
+    """Ingestion, while it runs.
+
+    Args:
+        name: The source that was worked on last.
+        done: How many of the sources that are to be read ended.
+        total: How many are to be read.
+        chunks: Chunks written so far in this run.
+        failed: Sources that failed or were held back so far.
+        seconds: Since the run began.
+        bytes_done: Of the sources that ended.
+        bytes_total: Of all sources that are to be read.
+    """
 
     name: str
     done: int
     total: int
     chunks: int
+    failed: int = 0
+    seconds: float = 0.0
+    bytes_done: int = 0
+    bytes_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """Ingestion, last step. `exit_code`: 0 all in, 1 some failed or were cancelled."""
+    """Ingestion, last step. `exit_code`: 0 all in, 1 some failed or were cancelled.
+
+    Args:
+        results: How each source ended, in the order of the plan.
+        sources: How many sources can be asked about now.
+        chunks: How many chunks they have.
+        seconds: How long it took.
+        cancelled: It was stopped before the end.
+        notices: What concerns no single source.
+        stage_seconds: Wall time of the stages, which overlap: `embed`, `split` (filters and
+            lexical terms too), `write`, and `wait` for readers.
+    """
 
     results: tuple[SourceResult, ...]
     sources: int
@@ -54,11 +110,41 @@ class IngestReport:
     seconds: float
     cancelled: bool = False
     notices: tuple[Notice, ...] = ()
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        bad = any(r.outcome in ("failed", "quarantined") for r in self.results)
+        bad = not all(result.is_whole for result in self.results)
         return 1 if bad or self.cancelled else 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeStatus:
+    """What a knowledge base holds and whether it is in order.
+
+    Args:
+        sources: Sources that can be asked about.
+        chunks: Their chunks.
+        failed: (name, reason, message) of each source that could not be read or was held back.
+        changed: Names of sources that changed since they were read.
+        outdated: It was made with another embedder, splitter or filter than the profile names now.
+        catalog_bytes: The catalog on disk.
+        store_bytes: The vector store on disk; 0 if there is none.
+        store_vectors: Vectors in the store; -1 if there is none or another process owns it.
+        embeddings_bytes: The cache of embeddings, which all assistants share.
+        problems: What is wrong with the files, one line each; empty if all is well.
+    """
+
+    sources: int
+    chunks: int
+    failed: tuple[tuple[str, str, str], ...] = ()
+    changed: tuple[str, ...] = ()
+    outdated: bool = False
+    catalog_bytes: int = 0
+    store_bytes: int = 0
+    store_vectors: int = -1
+    embeddings_bytes: int = 0
+    problems: tuple[str, ...] = ()
 
 
 IngestEvent = IngestPlan | IngestProgress | SourceResult | Notice | IngestReport

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from inglenook.host import Host
+from inglenook.knowledge.drafting import Drafter
 from inglenook.knowledge.knowledge_base import KnowledgeBase, Recipe
-from inglenook.knowledge.reading import LoaderTable, Reader
+from inglenook.knowledge.loaders import LoaderTable
+from inglenook.protocols import Embedder
 from inglenook.security.pipeline import Filters
 from inglenook.testing.fake_embedder import FakeEmbedder
 from inglenook.types import CancelToken, IngestReport
@@ -29,16 +31,17 @@ class Desk:
 
     def make_recipe(self, **changes: object) -> Recipe:
         values: dict[str, object] = {
-            "make_reader": self.make_reader,
+            "loaders": lambda: LoaderTable.of(self.host),
+            "make_drafter": self.make_drafter,
             "make_embedder": self.make_embedder,
             "identity": {"splitter": "sentences/1", "embedder": "fake"},
             **changes,
         }
         return Recipe(**values)  # type: ignore[arg-type]
 
-    def make_reader(self) -> Reader:
+    def make_drafter(self, embedder: Embedder) -> Drafter:
         splitter = self.host.make_splitter("sentences", {"max_tokens": "60"})
-        return Reader(LoaderTable(self.host), splitter, Filters())
+        return Drafter(splitter, Filters(), embedder.max_tokens, embedder.count_tokens)
 
     def make_embedder(self) -> FakeEmbedder:
         made = FakeEmbedder()

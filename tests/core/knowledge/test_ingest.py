@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from inglenook.errors import StoreError, UserError
-from inglenook.knowledge.catalog import Catalog
+from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.knowledge_base import KnowledgeBase
 from inglenook.types import CancelToken, ChunkText, IngestPlan, IngestReport, SourceResult
 
@@ -144,28 +146,56 @@ def test_the_same_text_is_not_embedded_again_by_another_assistant(make_desk, tmp
     assert 0 == second.ingest().results[0].embedded
 
 
-def test_a_cancel_finishes_the_source_in_hand_and_a_rerun_ends_the_same(desk, make_desk) -> None:
+def test_a_cancel_finishes_the_sources_in_hand_and_a_rerun_ends_the_same(desk, make_desk) -> None:
     other = make_desk()
     for target in (desk, other):
-        for number in range(6):
+        for number in range(400):
             target.write(f"{number}.txt", f"Source number {number}. {LONG}")
     cancel = CancelToken()
     seen = []
     for event in desk.base.ingest(desk.files(), cancel):
         if isinstance(event, SourceResult):
-            seen.append(event.name)
-            if len(seen) == 3:
-                cancel.cancel()
-    assert ["0.txt", "1.txt", "2.txt"] == seen
+            seen.append(event)
+            cancel.cancel()
     assert isinstance(event, IngestReport)
     assert event.cancelled
     assert 1 == event.exit_code
+    assert 0 < len(seen) < 400
+    assert {"added"} == {result.outcome for result in seen}
+    assert len(seen) == event.sources == len(desk.base.sources())
+    assert sum(result.chunks for result in seen) == desk.base.count_chunks()
 
     desk.ingest()
     other.ingest()
 
     assert sorted(other.found("harbour")) == sorted(desk.found("harbour"))
     assert other.base.count_chunks() == desk.base.count_chunks()
+
+
+def test_a_paused_run_waits_and_goes_on(desk) -> None:
+    for number in range(300):
+        desk.write(f"{number}.txt", f"Source number {number}. {LONG}")
+    token = CancelToken()
+    ended: list[str] = []
+
+    def read() -> None:
+        for event in desk.base.ingest(desk.files(), token):
+            if isinstance(event, SourceResult):
+                if not ended:
+                    token.pause()
+                ended.append(event.name)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    while not token.paused:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    while_paused = len(ended)
+    time.sleep(0.5)
+    assert while_paused == len(ended) < 300
+    token.resume()
+    thread.join(60)
+    assert 300 == len(set(ended))
 
 
 def test_another_recipe_builds_beside_and_swaps(desk) -> None:
@@ -196,9 +226,11 @@ def test_a_cancelled_rebuild_leaves_the_old_catalog_in_use(desk) -> None:
     cancel = CancelToken()
 
     for event in base.ingest(desk.files(), cancel):
-        if isinstance(event, SourceResult):
+        if isinstance(event, IngestPlan):
             cancel.cancel()
 
+    assert isinstance(event, IngestReport)
+    assert event.cancelled
     assert old == (desk.folder / "current").read_text()
     assert ["Pears are green."] == desk.found("pears")
 
@@ -217,8 +249,6 @@ def test_a_second_writer_is_told_at_once(desk) -> None:
 
 
 def test_an_abandoned_generation_is_never_visible_and_is_swept_away(desk) -> None:
-    import numpy
-
     desk.write("a.txt", "Apples are red.")
     desk.ingest()
     desk.base.close()
@@ -229,10 +259,7 @@ def test_an_abandoned_generation_is_never_visible_and_is_swept_away(desk) -> Non
     catalog.write_chunks(
         source.id,
         source.generation + 1,
-        [chunk],
-        ["x"],
-        ["half written"],
-        numpy.ones((1, 64), dtype=numpy.float32),
+        [NewChunk("x", 0, chunk, "half written", bytes(64 * 4))],
     )
     catalog.close()
 

@@ -15,7 +15,7 @@ import pytest
 
 from inglenook.errors import ContextOverflowError, ModelBrokenError, PluginError, RuntimeFailure
 from inglenook.models.worker import RuntimeWorker
-from inglenook.models.worker_process import WorkerProcess
+from inglenook.processes.worker_process import WorkerProcess
 from inglenook.testing.fake_runtime import FAKE_RUNTIME, fake_model
 from inglenook.testing.runtime import RuntimeKit
 from inglenook.types import (
@@ -277,7 +277,7 @@ def test_a_module_in_the_working_folder_is_not_taken_for_a_library(tmp_path, mon
 
 
 def test_the_child_starts_without_heavy_imports():
-    code = "import sys, inglenook.models.worker_main; print(*sys.modules)"
+    code = "import sys, inglenook.processes.worker_main; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-S", "-c", code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

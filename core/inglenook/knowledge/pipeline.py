@@ -1,0 +1,272 @@
+"""Sources on their way: what readers give is split, embedded in batches, and written.
+
+This thread filters, splits and writes while another one embeds. A transaction holds a whole batch:
+a source becomes visible in the same step in which its last chunk is written, so what a crash
+leaves is always whole generations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from inglenook.errors import LoadError
+from inglenook.knowledge.catalog import Catalog, NewChunk
+from inglenook.knowledge.drafting import Drafter, embedded_text
+from inglenook.knowledge.embedding import Embedded, EmbeddingStage
+from inglenook.knowledge.executor import ReadPiece
+from inglenook.knowledge.plan import Step
+from inglenook.knowledge.recording import Recorder
+from inglenook.types import PART_FAILED, ChunkText, Notice, Outcome, SourceResult
+
+__all__ = ["Pipeline"]
+
+BATCH_CHUNKS = 128
+"""Chunks that are embedded together and written in one transaction."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A source: what was read of it, and how much of that is written."""
+
+    step: Step
+    source_id: str
+    generation: int
+    notices: list[Notice] = field(default_factory=list)
+    chunks: int = 0
+    waiting: int = 0
+    embedded: int = 0
+    written: bool = False
+    read: bool = False
+    error: LoadError | None = None
+    outcome: Outcome = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A chunk that is not written yet."""
+
+    draft: _Draft
+    ordinal: int
+    chunk: ChunkText
+    terms: str
+
+
+class Pipeline:
+    """Takes pieces of files in and gives results of sources out.
+
+    Args:
+        catalog: Where chunks go.
+        recorder: Writes down how sources end.
+        drafter: Filters and splits.
+        stage: Embeds.
+    """
+
+    def __init__(
+        self, catalog: Catalog, recorder: Recorder, drafter: Drafter, stage: EmbeddingStage
+    ) -> None:
+        self._catalog = catalog
+        self._recorder = recorder
+        self._drafter = drafter
+        self._stage = stage
+        self._drafts: dict[str, _Draft] = {}
+        self._waiting: list[_Waiting] = []
+        self._ended: list[_Draft] = []
+        self._in_flight: tuple[list[_Waiting], Future[Embedded]] | None = None
+        self.chunks = 0
+        """Chunks written so far."""
+        self.seconds = {"split": 0.0, "write": 0.0}
+        """Spent so far in these stages."""
+
+    def take(self, piece: ReadPiece[Step] | None) -> Iterator[SourceResult]:
+        """Draft what was read, and keep the embedder and the disk busy.
+
+        None means that nothing was read for a moment: what waits goes on without being joined.
+        """
+        if piece is not None:
+            self._draft(piece)
+        full = len(self._waiting) >= BATCH_CHUNKS
+        idle = self._in_flight is None or self._in_flight[1].done()
+        if full or (idle and (piece is None or self._in_flight is not None)):
+            yield from self._advance(least=BATCH_CHUNKS if piece is not None else 1)
+
+    def finish(self) -> Iterator[SourceResult]:
+        """Write what is left of the sources that were read to their end."""
+        while self._waiting or self._ended or self._in_flight:
+            yield from self._advance(least=1)
+
+    # --- from pieces to chunks --------------------------------------------------------------
+
+    def _draft(self, piece: ReadPiece[Step]) -> None:
+        step = piece.file.key
+        draft = self._drafts.get(str(step.path))
+        if draft is None:
+            known = step.known
+            draft = self._drafts[str(step.path)] = _Draft(
+                step,
+                known.id if known else uuid.uuid4().hex,
+                known.generation + 1 if known else 1,
+            )
+        started = time.monotonic()
+        for item in piece.items:
+            if draft.error is not None:
+                break
+            if isinstance(item, Notice):
+                draft.notices.append(item)
+                continue
+            try:
+                drafted = self._drafter.draft(item, step.name)
+            except LoadError as error:
+                self._drop(draft, error)
+                break
+            draft.notices += drafted.notices
+            if drafted.quarantine:
+                self._drop(draft, LoadError(drafted.quarantine), outcome="quarantined")
+                break
+            self._add(draft, drafted.chunks)
+        self.seconds["split"] += time.monotonic() - started
+        if piece.ended:
+            self._end(draft, piece.error)
+
+    def _add(self, draft: _Draft, chunks: Sequence[ChunkText]) -> None:
+        for chunk in chunks:
+            terms = self._recorder.terms(draft.step.name, chunk.headings, chunk.text)
+            self._waiting.append(_Waiting(draft, draft.chunks, chunk, terms))
+            draft.chunks += 1
+            draft.waiting += 1
+
+    def _end(self, draft: _Draft, error: LoadError | None) -> None:
+        draft.read = True
+        if draft.error is None and error is not None:
+            self._drop(draft, error)
+        if draft.error is None and not draft.chunks:
+            self._drop(draft, _without_text(draft))
+        if not draft.waiting:
+            self._ended.append(draft)
+
+    def _drop(self, draft: _Draft, error: LoadError, outcome: Outcome = "failed") -> None:
+        """Take back what is not written; what is was never visible."""
+        draft.error, draft.outcome = error, outcome
+        self._waiting = [waiting for waiting in self._waiting if waiting.draft is not draft]
+        draft.waiting = 0
+
+    # --- from chunks to the catalog ---------------------------------------------------------
+
+    def _advance(self, least: int) -> Iterator[SourceResult]:
+        """Wait for the batch in flight, send the next one off, then write the first.
+
+        The next one is sent only if it has `least` chunks.
+        """
+        before, self._in_flight = self._in_flight, None
+        embedded = self._embedded(before) if before is not None else ([], [])
+        if len(self._waiting) >= least:
+            batch, self._waiting = self._waiting[:BATCH_CHUNKS], self._waiting[BATCH_CHUNKS:]
+            texts = [embedded_text(waiting.chunk) for waiting in batch]
+            self._in_flight = batch, self._stage.submit(texts)
+        if embedded[0] or self._ended:
+            yield from self._commit(*embedded)
+
+    def _embedded(
+        self, flight: tuple[list[_Waiting], Future[Embedded]]
+    ) -> tuple[list[_Waiting], list[bytes]]:
+        batch, future = flight
+        try:
+            vectors, computed = future.result()
+        except (ValueError, TypeError):
+            # An embedder that cannot take a text costs the source of that text only.
+            return self._embedded_apart(batch)
+        batch[0].draft.embedded += computed
+        return batch, vectors
+
+    def _embedded_apart(self, batch: list[_Waiting]) -> tuple[list[_Waiting], list[bytes]]:
+        left: list[_Waiting] = []
+        vectors: list[bytes] = []
+        for draft in {id(waiting.draft): waiting.draft for waiting in batch}.values():
+            own = [waiting for waiting in batch if waiting.draft is draft]
+            try:
+                found, computed = self._stage.submit(
+                    [embedded_text(waiting.chunk) for waiting in own]
+                ).result()
+            except (ValueError, TypeError) as error:
+                self._drop(draft, _not_embedded(draft.step.name, error))
+                if draft.read:
+                    self._ended.append(draft)
+                continue
+            draft.embedded += computed
+            left += own
+            vectors += found
+        return left, vectors
+
+    def _commit(
+        self, batch: Sequence[_Waiting], vectors: Sequence[bytes]
+    ) -> Iterator[SourceResult]:
+        """Write a batch, publish the sources that it completes and record those that failed."""
+        started = time.monotonic()
+        groups: dict[str, tuple[_Draft, list[NewChunk]]] = {}
+        for waiting, vector in zip(batch, vectors, strict=True):
+            draft = waiting.draft
+            if draft.error is not None:
+                continue
+            _, rows = groups.setdefault(draft.source_id, (draft, []))
+            rows.append(
+                NewChunk(_chunk_id(waiting), waiting.ordinal, waiting.chunk, waiting.terms, vector)
+            )
+        ended, self._ended = self._ended, []
+        with self._catalog.transaction():
+            for draft, rows in groups.values():
+                self._write(draft, rows)
+                if draft.read and not draft.waiting:
+                    ended.append(draft)
+            results = [self._record(draft) for draft in ended]
+        self.chunks += sum(len(rows) for _, rows in groups.values())
+        self.seconds["write"] += time.monotonic() - started
+        for draft in ended:
+            del self._drafts[str(draft.step.path)]
+        yield from results
+
+    def _write(self, draft: _Draft, rows: Sequence[NewChunk]) -> None:
+        if not draft.written and draft.step.known is None:
+            self._catalog.add_source(draft.step.name, draft.step.path, draft.source_id)
+        self._catalog.write_chunks(draft.source_id, draft.generation, rows)
+        draft.written = True
+        draft.waiting -= len(rows)
+
+    def _record(self, draft: _Draft) -> SourceResult:
+        if draft.error is None:
+            return self._recorder.published(
+                draft.step,
+                draft.source_id,
+                draft.generation,
+                chunks=draft.chunks,
+                embedded=draft.embedded,
+                notices=draft.notices,
+            )
+        if draft.written and draft.step.known is None:
+            self._catalog.remove_source(draft.source_id)
+        elif draft.written:
+            self._catalog.drop_unpublished(draft.source_id)
+        return self._recorder.fail(draft.step, draft.error, draft.outcome)
+
+
+def _without_text(draft: _Draft) -> LoadError:
+    name = draft.step.name
+    said = [notice for notice in draft.notices if notice.code == PART_FAILED]
+    if said:
+        more = f" ({len(said)} in all)" if len(said) > 1 else ""
+        return LoadError(f"{name}: nothing in it could be read: {said[0].message}{more}")
+    return LoadError(f"{name}: there is no text in it.", reason="no text: needs OCR")
+
+
+def _not_embedded(name: str, error: Exception) -> LoadError:
+    text = f"{name}: could not be embedded: {type(error).__name__}: {error}"
+    return LoadError(text[:300], reason="broken")
+
+
+def _chunk_id(waiting: _Waiting) -> str:
+    draft = waiting.draft
+    text = f"{draft.source_id}/{draft.generation}/{waiting.ordinal}/{waiting.chunk.text}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

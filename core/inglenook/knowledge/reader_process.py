@@ -1,0 +1,194 @@
+"""The parent's side of reading: a process that is watched, ended when it hangs, and replaced."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from inglenook.errors import LoadError
+from inglenook.knowledge.file_reader import ReadBatch, ReadLimits, ReadTask
+from inglenook.knowledge.loaders import LoaderTable
+from inglenook.processes.limits import ProcessLimits
+from inglenook.processes.worker_process import (
+    WorkerGoneError,
+    WorkerProcess,
+    WorkerTimeoutError,
+)
+from inglenook.types import Notice, Section
+
+__all__ = ["Passwords", "ReaderProcess", "ReadingLimits", "no_password"]
+
+_READER = "inglenook.knowledge.file_reader:FileReader"
+_SEEN_BY_READERS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TESSDATA_PREFIX", "SYSTEMROOT")
+_REPLY_BYTES = 256 << 20
+_OPEN_FILES = 128
+
+Passwords = Callable[[str, Path], "str | None"]
+"""Asked with the name and path of a source that a loader found encrypted; None has none."""
+
+
+def no_password(name: str, path: Path) -> str | None:
+    """Know no password."""
+    del name, path
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """What reading one file may take.
+
+    Args:
+        silence_s: How long a loader may go on without giving anything.
+        total_s: How long the whole file may take.
+        memory_bytes: Address space of the process that reads (Linux).
+        recycle_bytes: A process that ever used more is replaced after the file.
+        content: How much text, how many parts.
+    """
+
+    silence_s: float = 60.0
+    total_s: float = 3600.0
+    memory_bytes: int = 1536 << 20
+    recycle_bytes: int = 400 << 20
+    content: ReadLimits = field(default_factory=ReadLimits)
+
+
+class ReaderProcess:
+    """Reads one file after the other in a child process. Not for several threads at once.
+
+    `stop` may be called from any thread.
+    """
+
+    def __init__(self, table: LoaderTable, limits: ReadingLimits) -> None:
+        self._table = table
+        self._limits = limits
+        self._process: WorkerProcess | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._peak_bytes = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.alive else None
+
+    def read(
+        self, path: Path, name: str, passwords: Passwords = no_password
+    ) -> Iterator[tuple[Section | Notice, ...]]:
+        """The file's sections and notices in batches, in order; a batch may be empty.
+
+        Raises `LoadError`. A loader that dies of the file is left out and the next one asked.
+        """
+        task = ReadTask(path, name)
+        while True:
+            begun = False
+            try:
+                for items in self._read_once(task):
+                    begun = begun or bool(items)
+                    yield items
+                return
+            except _ReaderDiedError as died:
+                left = [e for e in self._table.chain(name) if e.name not in task.avoid]
+                if begun or len(left) < 2:
+                    raise died.as_load_error(name) from died
+                task = replace(task, avoid=task.avoid | {left[0].name})
+                yield (Notice("other-loader", f"{left[0].name} ended over it: {died.reason}"),)
+            except LoadError as error:
+                if error.reason != "encrypted" or begun or task.password is not None:
+                    raise
+                password = passwords(name, path)
+                if password is None:
+                    raise
+                task = replace(task, password=password)
+
+    def stop(self) -> None:
+        """Make a running `read` end with `LoadError` soon, and every later one at once."""
+        with self._lock:
+            self._stopped = True
+            process = self._process
+        if process is not None:
+            process.kill()
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.close()
+
+    def _read_once(self, task: ReadTask) -> Iterator[tuple[Section | Notice, ...]]:
+        process = self._running(task.name)
+        started = time.monotonic()
+        ended = False
+        try:
+            batch: ReadBatch = process.call_within(self._limits.silence_s, "begin", task)
+            while True:
+                yield batch.items
+                if batch.ended:
+                    break
+                if time.monotonic() - started > self._limits.total_s:
+                    raise _timed_out(task.name, self._limits.total_s)
+                batch = process.call_within(self._limits.silence_s, "more")
+            ended = True
+            self._peak_bytes = batch.peak_bytes
+        except WorkerTimeoutError:
+            raise _timed_out(task.name, self._limits.silence_s) from None
+        except WorkerGoneError as error:
+            raise _ReaderDiedError(error.reason) from error
+        except LoadError as error:
+            ended = error.reason != "timed out"
+            raise
+        finally:
+            # A process in the middle of a file, or grown large, does not see another one.
+            if not ended or self._peak_bytes > self._limits.recycle_bytes:
+                self._peak_bytes = 0
+                self.close()
+
+    def _running(self, name: str) -> WorkerProcess:
+        with self._lock:
+            if self._stopped:
+                raise LoadError(f"{name}: reading was stopped.", reason="unreadable")
+            if self._process is None or not self._process.alive:
+                if self._process is not None:
+                    self._process.close()
+                self._process = WorkerProcess(
+                    _READER,
+                    (self._table, self._limits.content),
+                    None,
+                    limits=ProcessLimits(
+                        memory_bytes=self._limits.memory_bytes,
+                        file_bytes=self._limits.content.inflated_bytes,
+                        open_files=_OPEN_FILES,
+                        network=False,
+                    ),
+                    environment={
+                        key: os.environ[key] for key in _SEEN_BY_READERS if key in os.environ
+                    },
+                    max_reply_bytes=_REPLY_BYTES,
+                )
+            return self._process
+
+
+class _ReaderDiedError(Exception):
+    """The child ended in the middle of a file. `reason` says how."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def as_load_error(self, name: str) -> LoadError:
+        if "SIGKILL" in self.reason:
+            return LoadError(
+                f"{name}: the process that read it was killed; memory may have run out.",
+                reason="too large",
+            )
+        return LoadError(f"{name}: the process that read it ended: {self.reason}.", reason="broken")
+
+
+def _timed_out(name: str, seconds: float) -> LoadError:
+    return LoadError(f"{name}: reading it took longer than {seconds:g} s.", reason="timed out")

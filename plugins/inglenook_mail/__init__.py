@@ -1,0 +1,1 @@
+"""Reads mail: single messages, mailboxes and Outlook messages, with their attachments."""

@@ -1,0 +1,1 @@
+"""Reads documents of office suites: Word, PowerPoint, Excel, OpenDocument and RTF."""

@@ -67,7 +67,8 @@ def register_loaders(register: Register) -> None:
     read an extension they are tried by `preference`, lower first and 50 where nothing is said: the
     next one is asked when one finds a file broken or dies of it. `recognises` (any value) marks a
     loader that finds text in pictures: it is asked last, for a file or for single pages in which
-    the others found no text.
+    the others found no text. `pages` (any value) marks one that can be asked for single pages
+    which another found damaged or garbled.
 
     versionadded: 0.1
     """

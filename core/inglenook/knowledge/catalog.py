@@ -167,7 +167,7 @@ class Catalog:
 
     def sources(self) -> tuple[SourceRow, ...]:
         """Every source, failed ones too, by name."""
-        rows = self._connection.execute(
+        rows = self._all(
             "SELECT id, name, path, size, mtime_ns, sha256, reader, generation, failed_sha256,"
             " outcome, reason, message, notices FROM sources ORDER BY name"
         )
@@ -341,7 +341,7 @@ class Catalog:
     def chunks(self, keys: Sequence[int]) -> dict[int, ChunkRow]:
         """The live chunks with these keys."""
         marks = ",".join("?" * len(keys))
-        rows = self._connection.execute(
+        rows = self._all(
             "SELECT key, id, source_id, source_name, source_path, ordinal, text, locator_kind,"
             " locator_value, locator_member, place_start, place_end, headings FROM live"
             f" WHERE key IN ({marks})",
@@ -355,37 +355,33 @@ class Catalog:
         for begin in range(0, len(ids), 500):
             part = ids[begin : begin + 500]
             marks = ",".join("?" * len(part))
-            found.update(
-                self._connection.execute(
-                    f"SELECT id, key FROM live WHERE id IN ({marks})",
-                    tuple(part),
-                )
-            )
+            found.update(self._all(f"SELECT id, key FROM live WHERE id IN ({marks})", tuple(part)))
         return found
 
     def embeddings(self) -> Iterator[tuple[int, str, bytes]]:
         """(key, id, float32 bytes) of every live chunk, by key."""
-        yield from self._connection.execute("SELECT key, id, embedding FROM live ORDER BY key")
+        yield from self._all("SELECT key, id, embedding FROM live ORDER BY key")
 
     def embedded_parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(text, headings) of every chunk, for finding out which embeddings are in use."""
-        for text, headings in self._connection.execute("SELECT text, headings FROM chunks"):
+        for text, headings in self._all("SELECT text, headings FROM chunks"):
             yield text, tuple(json.loads(headings))
 
     # --- keeping it in order ----------------------------------------------------------------
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the file, one line each; looks at all of it."""
+        found: list[str] = []
         try:
-            rows = self._connection.execute("PRAGMA quick_check(5)").fetchall()
-            found = [str(row[0]) for row in rows if row[0] != "ok"]
-            (lost,) = self._one(
+            rows = self._all("PRAGMA quick_check(5)")
+            found += [str(row[0]) for row in rows if row[0] != "ok"]
+            lost = self._one(
                 "SELECT count(*) FROM chunks WHERE key NOT IN (SELECT rowid FROM terms)"
-            )
+            )[0]
             if lost:
                 found.append(f"{lost} chunk(s) are missing from the lexical index")
-        except sqlite3.Error as error:
-            found = [str(error)]
+        except StoreError as error:
+            found.append(error.message)
         return tuple(found)
 
     def vacuum(self) -> None:
@@ -413,7 +409,7 @@ class Catalog:
         if not terms:
             return []
         match = " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
-        rows = self._connection.execute(
+        rows = self._all(
             "SELECT terms.rowid, -bm25(terms) AS score FROM terms JOIN live"
             " ON live.key = terms.rowid WHERE terms MATCH ? ORDER BY score DESC LIMIT ?",
             (match, limit),
@@ -464,6 +460,13 @@ class Catalog:
     def _bump(self) -> None:
         self._set_meta("revision", str(self.revision + 1))
 
+    def _all(self, sql: str, values: tuple[object, ...] = ()) -> Iterator[Any]:
+        """The rows as they are fetched. Raises `StoreError`."""
+        try:
+            yield from self._connection.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _store_error(self.path, error) from error
+
     def _one(self, sql: str, values: tuple[object, ...] = ()) -> Any:
         try:
             return self._connection.execute(sql, values).fetchone()
@@ -513,7 +516,7 @@ def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
             f"{path} cannot be opened or written: {text}.",
             hint="Check the folder's permissions, or set INGLENOOK_HOME.",
         )
-    if "malformed" in text or "not a database" in text:
+    if any(word in text for word in ("malformed", "not a database", "vtable constructor")):
         return StoreError(
             f"{path} is damaged: {text}.", hint="Move it away and run `nook ingest` again."
         )

@@ -237,7 +237,7 @@ class _Run:
         """Ask the other loaders for one page; if none can, the notice stands."""
         yield None
         for entry in chain:
-            if entry is tried or not entry.reads_pages:
+            if entry is tried or not (entry.reads_pages or entry.recognises):
                 continue
             if notice.code == "page-without-text" and not entry.recognises:
                 continue

@@ -81,7 +81,7 @@ class Ingestion:
             sources=self._catalog.count_sources(),
             chunks=self._catalog.count_chunks(),
             seconds=time.monotonic() - started,
-            cancelled=cancel.cancelled and len(results) < len(steps),
+            cancelled=cancel.cancelled and (len(results) < len(steps) or not steps),
             notices=tuple(notices),
             stage_seconds={key: round(value, 3) for key, value in self._seconds.items()},
         )

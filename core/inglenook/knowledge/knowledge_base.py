@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from inglenook.types import (
     CancelToken,
     IngestEvent,
     IngestPlan,
+    IngestProgress,
     IngestReport,
     KnowledgeStatus,
     Notice,
@@ -32,12 +34,14 @@ from inglenook.types import (
 if TYPE_CHECKING:
     from inglenook.knowledge.drafting import Drafter
     from inglenook.knowledge.loaders import LoaderTable
+    from inglenook.knowledge.plan import Step
 
 __all__ = ["KnowledgeBase", "Recipe"]
 
 EXACT_SCAN_LIMIT = 50_000
 """Up to this many chunks the exact scan is as fast as a vector store and needs none."""
 
+PLANNING_SHOWN_EVERY_S = 0.5
 MOST_READERS = 4
 """Parsing is far faster than embedding; more processes would only hold memory."""
 
@@ -144,7 +148,7 @@ class KnowledgeBase:
         from inglenook.knowledge.embedding_cache import EmbeddingCache
         from inglenook.knowledge.executor import LocalExecutor, usable_cores
         from inglenook.knowledge.ingest import Ingestion
-        from inglenook.knowledge.plan import Step, make_plan
+        from inglenook.knowledge.plan import Step, plan_steps
 
         loaders = self._recipe.loaders()
         readers = self._recipe.readers or min(usable_cores(), MOST_READERS)
@@ -153,8 +157,12 @@ class KnowledgeBase:
             with ExitStack() as stack:
                 cache = stack.enter_context(closing(EmbeddingCache(self._embeddings_file)))
                 catalog = stack.enter_context(closing(self._open_for_writing(target)))
-                steps = make_plan(
-                    files, catalog.sources(), loaders.identity, retry_failed=retry_failed
+                steps = yield from _planned(
+                    plan_steps(
+                        files, catalog.sources(), loaders.identity, retry_failed=retry_failed
+                    ),
+                    len(files),
+                    cancel,
                 )
                 executor = LocalExecutor[Step](
                     lambda: ReaderProcess(loaders, self._recipe.limits), readers, passwords
@@ -248,7 +256,7 @@ class KnowledgeBase:
                 vectors = self._count_stored()
             return status_of(
                 catalog,
-                changed=self.changed(files),
+                files=files,
                 outdated=not self.matches_recipe,
                 store_folder=folder,
                 store_vectors=vectors,
@@ -261,7 +269,6 @@ class KnowledgeBase:
         Raises `UserError` if there is nothing to build it from or no vector store is installed.
         """
         import shutil
-        import time
 
         with self._writing(), self._lock:
             catalog = self._open_catalog()
@@ -425,6 +432,25 @@ class KnowledgeBase:
             if self._embedder is not None:
                 self._embedder.close()
                 self._embedder = None
+
+
+def _planned(
+    planning: Generator[str, None, tuple[Step, ...]], total: int, cancel: CancelToken
+) -> Generator[IngestEvent, None, tuple[Step, ...]]:
+    """Carry the planning out and tell how far it is; a cancel leaves nothing to be done."""
+    shown = time.monotonic()
+    for done in range(total + 1):
+        try:
+            name = next(planning)
+        except StopIteration as end:
+            steps: tuple[Step, ...] = end.value
+            return steps
+        if cancel.cancelled:
+            break
+        if time.monotonic() - shown > PLANNING_SHOWN_EVERY_S:
+            shown = time.monotonic()
+            yield IngestProgress(name, done, total, 0)
+    return ()
 
 
 def _delete_catalog(path: Path) -> None:

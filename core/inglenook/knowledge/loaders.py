@@ -20,8 +20,9 @@ class LoaderEntry:
     """A loader that can be made in another process.
 
     Args:
-        name: Its name and, in `identity`, the version of its behaviour.
+        name: Its name.
         load: Its class, `package.module:Class`.
+        identity: Its name and the version of its behaviour.
         options: What it is constructed with.
         recognises: It finds text in pictures: asked last, also for single pages.
         reads_pages: It can be asked for single pages.
@@ -94,5 +95,5 @@ def _entry(host: Host, entry: Registered) -> LoaderEntry:
         identity=f"{factory.name}/{factory.version}",
         options=host.options_for("loader", factory.name, {}),
         recognises="recognises" in factory.capabilities,
-        reads_pages="recognises" in factory.capabilities or "pages" in factory.capabilities,
+        reads_pages="pages" in factory.capabilities,
     )

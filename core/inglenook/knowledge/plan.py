@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inglenook.knowledge.catalog import SourceRow
 from inglenook.types import PART_FAILED, Task
 
-__all__ = ["Step", "changed_since", "make_plan"]
+__all__ = ["Step", "changed_since", "make_plan", "plan_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,23 @@ def make_plan(
     retry_failed: bool = False,
 ) -> tuple[Step, ...]:
     """One step for each file and for each source that is gone, in the order of the files."""
+    planning = plan_steps(files, known, reader_of, retry_failed=retry_failed)
+    while True:
+        try:
+            next(planning)
+        except StopIteration as end:
+            steps: tuple[Step, ...] = end.value
+            return steps
+
+
+def plan_steps(
+    files: Iterable[tuple[str, Path]],
+    known: Sequence[SourceRow],
+    reader_of: Callable[[Path], str],
+    *,
+    retry_failed: bool = False,
+) -> Generator[str, None, tuple[Step, ...]]:
+    """As `make_plan`, which it returns; yields the name of each file before it is looked at."""
     rows = {row.path: row for row in known}
     listed = list(files)
     here = {str(path) for _, path in listed}
@@ -56,6 +73,7 @@ def make_plan(
             moved.setdefault((row.sha256, row.reader), []).append(row)
     steps: list[Step] = []
     for name, path in listed:
+        yield name
         step = _step(name, path, rows.get(str(path)), reader_of(path), retry_failed=retry_failed)
         if step.task == "add" and step.known is None:
             step = _renamed(step, gone, moved)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from inglenook.errors import StoreError
-from inglenook.knowledge.catalog import Catalog
+from inglenook.knowledge.catalog import Catalog, SourceRow
 from inglenook.knowledge.drafting import embedded_text
 from inglenook.knowledge.embedding import digest_of
 from inglenook.knowledge.embedding_cache import EmbeddingCache
+from inglenook.knowledge.plan import changed_since
 from inglenook.types import ChunkText, KnowledgeStatus, Locator
 
 __all__ = ["bytes_under", "free_space", "size_of_database", "status_of"]
@@ -21,26 +21,31 @@ _NOWHERE = Locator("whole", "")
 def status_of(
     catalog: Catalog,
     *,
-    changed: Sequence[str],
+    files: Sequence[tuple[str, Path]],
     outdated: bool,
     store_folder: Path,
     store_vectors: int,
     embeddings_file: Path,
 ) -> KnowledgeStatus:
     """What the catalog holds; reads all of it to find damage."""
-    sources = catalog.sources()
-    chunks = catalog.count_chunks()
+    sources: tuple[SourceRow, ...] = ()
+    counted = chunks = 0
     problems = list(catalog.problems())
+    try:
+        sources, counted = catalog.sources(), catalog.count_sources()
+        chunks = catalog.count_chunks()
+    except StoreError as error:
+        problems.append(error.message)
     if store_vectors >= 0 and store_vectors != chunks:
         problems.append(
             f"the vector store holds {store_vectors:,} vectors for {chunks:,} chunks; "
             "the next ingestion or `nook kb rebuild` mends it"
         )
     return KnowledgeStatus(
-        sources=catalog.count_sources(),
+        sources=counted,
         chunks=chunks,
         failed=tuple((s.name, s.reason, s.message) for s in sources if s.reason),
-        changed=tuple(changed),
+        changed=changed_since(files, sources),
         outdated=outdated,
         catalog_bytes=size_of_database(catalog.path),
         store_bytes=bytes_under(store_folder),
@@ -76,8 +81,6 @@ def _digests_in_use(catalogs: Iterable[Path]) -> set[bytes]:
                 digest_of(embedded_text(ChunkText(text, 0, 0, _NOWHERE, headings)))
                 for text, headings in other.embedded_parts()
             )
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}.", hint="Run: nook kb status") from error
         finally:
             other.close()
     return used

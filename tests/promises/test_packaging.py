@@ -99,7 +99,8 @@ def test_a_part_that_needs_a_library_names_the_extra_that_brings_it() -> None:
 def test_without_any_extra_every_command_still_works_and_says_what_is_missing() -> None:
     code = (
         "import sys\n"
-        "heavy = {'xllamacpp', 'llama_cpp', 'onnxruntime', 'tokenizers', 'chromadb', 'pypdf'}\n"
+        "heavy = {'xllamacpp', 'llama_cpp', 'onnxruntime', 'tokenizers', 'chromadb', 'pypdf',\n"
+        " 'pypdfium2', 'docx', 'pptx', 'openpyxl', 'lxml', 'odfdo', 'oxmsg', 'keyring', 'watchfiles'}\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] in heavy:\n"

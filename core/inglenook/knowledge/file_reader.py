@@ -19,6 +19,7 @@ from typing import Any
 
 from inglenook.errors import InglenookError, LoadError
 from inglenook.knowledge.loaders import LoaderEntry, LoaderTable
+from inglenook.knowledge.media import true_extension
 from inglenook.types import (
     PART_FAILED,
     CancelToken,
@@ -149,8 +150,29 @@ class _Run:
     def _file(
         self, request: LoadRequest, member: str, depth: int
     ) -> Iterator[Section | Notice | None]:
+        """Read a file as what its name says or, if it is no such thing, as what it is."""
+        given = False
+        try:
+            for item in self._as_named(request, self._chain(request), member, depth):
+                given = given or isinstance(item, Section)
+                yield item
+        except LoadError as error:
+            if given or error.reason not in _TRY_NEXT:
+                raise
+            extension = true_extension(request.path)
+            chain = self._table.by_extension.get(extension, ())
+            if not chain or chain == self._table.chain(request.name):
+                raise
+            said = request.extension or "a file without an extension"
+            yield _notice("other-type", member, f"it is no {said}; it was read as {extension}")
+            # Its place keeps its name; only what it is read as is another.
+            renamed = replace(request, name=f"{request.name}{extension}")
+            yield from self._as_named(renamed, chain, member, depth)
+
+    def _as_named(
+        self, request: LoadRequest, chain: tuple[LoaderEntry, ...], member: str, depth: int
+    ) -> Iterator[Section | Notice | None]:
         """Read a file with the first of its loaders that can."""
-        chain = self._chain(request)
         readers = [entry for entry in chain if not entry.recognises]
         before = self._characters, self._members, self._part_bytes
         for number, entry in enumerate(readers):

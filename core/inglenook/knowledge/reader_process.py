@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from inglenook.errors import LoadError
+from inglenook.errors import InglenookError, LoadError
 from inglenook.knowledge.file_reader import ReadBatch, ReadLimits, ReadTask
 from inglenook.knowledge.loaders import LoaderTable
 from inglenook.processes.limits import ProcessLimits
@@ -143,6 +143,8 @@ class ReaderProcess:
         except LoadError as error:
             ended = error.reason != "timed out"
             raise
+        except InglenookError as error:
+            raise LoadError(f"{task.name}: {error.message}", reason="broken") from error
         finally:
             # A process in the middle of a file, or grown large, does not see another one.
             if not ended or self._peak_bytes > self._limits.recycle_bytes:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from inglenook.errors import LoadError
+from inglenook.host import Host
 from inglenook.knowledge.file_reader import ReadLimits
 from inglenook.knowledge.loaders import LoaderEntry, LoaderTable
 from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits
@@ -119,6 +120,23 @@ def test_pages_without_text_are_recognised_in_their_place(read) -> None:
 
 def test_pages_without_text_are_told_where_nobody_recognises_them(read) -> None:
     assert ["page-without-text"] == codes(read("pages"))
+
+
+def test_a_file_that_is_not_what_its_name_says_is_read_as_what_it_is(tmp_path) -> None:
+    table = LoaderTable.of(Host())
+    path = tmp_path / "page.pdf"
+    path.write_text("<!DOCTYPE html><html><body><p>It is a page.</p></body></html>")
+    reader = ReaderProcess(table, ReadingLimits())
+    try:
+        items = [item for batch in reader.read(path, "page.pdf") for item in batch]
+        assert ["It is a page."] == texts(items)
+        assert "other-type" in codes(items)
+        path.write_text("plain text is no PDF")
+        with pytest.raises(LoadError) as caught:
+            list(reader.read(path, "page.pdf"))
+        assert "broken" == caught.value.reason
+    finally:
+        reader.close()
 
 
 def test_parts_are_read_and_named_and_a_bad_one_is_told(read) -> None:

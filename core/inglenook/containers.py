@@ -14,6 +14,7 @@ from inglenook.types import LoadRequest
 
 __all__ = ["is_safe_name", "measured_zip"]
 
+_LOCAL_HEADER_BYTES = 30
 _RATIO = 200
 _RATIO_FROM_BYTES = 20_000_000
 """Small files may shrink well; only what inflates past this is held to `_RATIO`."""
@@ -22,9 +23,9 @@ _RATIO_FROM_BYTES = 20_000_000
 def measured_zip(request: LoadRequest) -> zipfile.ZipFile:
     """The zip file, open. The caller closes it.
 
-    Raises `LoadError`: broken if it is no zip file or lists a name twice; too large for more than
-    `request.max_members` members, more than `request.max_inflated_bytes` inflated, or a member
-    that inflates past 20 MB and 200 times its size; unreadable.
+    Raises `LoadError`: broken if it is no zip file, lists a name twice or its members overlap; too
+    large for more than `request.max_members` members, more than `request.max_inflated_bytes`
+    inflated, or a member that inflates past 20 MB and 200 times its size; unreadable.
     """
     try:
         archive = zipfile.ZipFile(request.path)
@@ -67,6 +68,11 @@ def _measure(members: list[zipfile.ZipInfo], request: LoadRequest) -> None:
     names = {member.filename for member in members}
     if len(names) != len(members):
         raise LoadError(f"{request.name} lists a member twice.", reason="broken")
+    if _overlap(members):
+        raise LoadError(
+            f"{request.name} is damaged: its members overlap, which no packer makes.",
+            reason="broken",
+        )
     total = sum(member.file_size for member in members)
     if total > request.max_inflated_bytes:
         raise LoadError(
@@ -82,6 +88,19 @@ def _measure(members: list[zipfile.ZipInfo], request: LoadRequest) -> None:
                 f" {member.file_size // max(member.compress_size, 1):,} times its size.",
                 reason="too large",
             )
+
+
+def _overlap(members: list[zipfile.ZipInfo]) -> bool:
+    """Whether two members share bytes: how a small file holds terabytes without nesting.
+
+    See David Fifield, A better zip bomb (2019). Python refuses it since 3.11.8 only.
+    """
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end:
+            return True
+        end = member.header_offset + _LOCAL_HEADER_BYTES + member.compress_size
+    return False
 
 
 def _reason(error: BaseException) -> str:

@@ -84,6 +84,7 @@ class InflatedFile:
         if not first:
             self._file.close()
             raise LoadError(f"{request.name} is empty (0 bytes).", reason="broken")
+        self._head = first[:1024]
         self._packed = first
         self._inner = self._begin(first)
         self.is_compressed = self._inner is not None
@@ -100,12 +101,13 @@ class InflatedFile:
         self._file.close()
 
     @property
-    def gzip_name(self) -> str:
-        """The name that a gzip file says it was made from (RFC 1952, 2.3); "" if none."""
-        head = self._head
-        if not head.startswith(_GZIP) or not head[3:4] or not head[3] & 0x08 or head[3] & 0x04:
-            return ""
-        return head[10:].partition(b"\0")[0].decode("latin-1")
+    def gzip_name(self) -> bytes:
+        """The name that a gzip file says it was made from (RFC 1952, 2.3); b"" if none."""
+        has_name, has_extra_field = 0x08, 0x04
+        flags = self._head[3] if self._head.startswith(_GZIP) else 0
+        if not flags & has_name or flags & has_extra_field:
+            return b""
+        return self._head[10:].partition(b"\0")[0]
 
     def peek(self, size: int) -> bytes:
         """The next bytes, without taking them; fewer at the end."""
@@ -122,7 +124,6 @@ class InflatedFile:
         return data
 
     def _begin(self, data: bytes) -> _Decompressor | None:
-        self._head = data[:1024]
         self._streams += 1
         if data.startswith(_GZIP):
             return _Gzip()

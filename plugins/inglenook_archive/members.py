@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from inglenook.containers import is_safe_name
-from inglenook.types import Notice
+from inglenook.types import PART_FAILED, Notice
 
 __all__ = ["MOST_MEMBER_BYTES", "Tally", "Unreadable", "from_legacy", "printable"]
 
@@ -62,7 +62,7 @@ class Tally:
 
     def failed(self, name: str, error: Unreadable) -> Notice:
         self.failures.append(error.reason)
-        return Notice("part-failed", f"{shown(name)}: {error.reason}: {error}")
+        return Notice(PART_FAILED, f"{shown(name)}: {error.reason}: {error}")
 
     def unique(self, name: str) -> str:
         """The name, with a number if an earlier member has it too."""

@@ -20,7 +20,7 @@ from inglenook_archive.members import (
     from_legacy,
     printable,
 )
-from inglenook_archive.tar_stream import BLOCK_BYTES, TarMember, TarStream, is_tar
+from inglenook_archive.tar_stream import BLOCK_BYTES, TarMember, TarStream, is_empty_tar, is_tar
 
 __all__ = ["TarLoader"]
 
@@ -43,7 +43,7 @@ class TarLoader:
                 first = source.peek(BLOCK_BYTES)
             except Damaged as error:
                 raise _broken(request, str(error)) from error
-            if is_tar(first):
+            if is_tar(first) or (not source.is_compressed and is_empty_tar(first)):
                 yield from _members(TarStream(source), request)
             elif source.is_compressed:
                 yield _single(source, request)
@@ -123,7 +123,7 @@ def _single(source: InflatedFile, request: LoadRequest) -> PartFile:
 def _single_name(source: InflatedFile, request: LoadRequest) -> str:
     """The name without its last extension, or the one that the file keeps inside itself."""
     name = PurePosixPath(request.name.replace("\\", "/")).stem
-    kept = source.gzip_name
+    kept = from_legacy(source.gzip_name, source.gzip_name)
     usable = is_safe_name(kept) and "/" not in kept and "\\" not in kept
     if not PurePosixPath(name).suffix and usable and PurePosixPath(kept).suffix:
         return printable(kept)

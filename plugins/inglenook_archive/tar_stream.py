@@ -16,7 +16,7 @@ from typing import Literal
 
 from inglenook_archive.inflating import Damaged, InflatedFile
 
-__all__ = ["TarMember", "TarStream", "is_tar"]
+__all__ = ["TarMember", "TarStream", "is_empty_tar", "is_tar"]
 
 BLOCK_BYTES = 512
 _END = bytes(BLOCK_BYTES)
@@ -47,8 +47,13 @@ class _Described:
 
 
 def is_tar(block: bytes) -> bool:
-    """Whether a file that begins with these bytes is a tar archive, an empty one included."""
-    return (len(block) == BLOCK_BYTES and block == _END) or _header(block) is not None
+    """Whether a file that begins with this block is a tar archive."""
+    return _header(block) is not None
+
+
+def is_empty_tar(block: bytes) -> bool:
+    """Whether it is an archive of nothing. Compressed zeros may be anything."""
+    return block == _END
 
 
 class TarStream:

@@ -68,7 +68,7 @@ class Flow:
 
     def paragraph(self, text: str, *, tight: bool = False) -> None:
         """Add a paragraph; a tight one stands right under what is before it."""
-        text = text.strip("\n ")
+        text = text.strip("\n").rstrip()
         if not text:
             return
         self._budget.spend(len(text))

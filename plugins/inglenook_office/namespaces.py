@@ -43,6 +43,7 @@ _URIS: Mapping[str, tuple[str, ...]] = {
     "mc": (f"{_OPEN_XML}markup-compatibility/2006",),
     "v": ("urn:schemas-microsoft-com:vml",),
     "o": ("urn:schemas-microsoft-com:office:office",),
+    "cx": (f"{_MICROSOFT}drawing/2014/chartex",),
     "wps": (f"{_MICROSOFT}word/2010/wordprocessingShape",),
     "p188": (f"{_MICROSOFT}powerpoint/2018/8/main",),
     "xt": (f"{_MICROSOFT}spreadsheetml/2018/threadedcomments",),

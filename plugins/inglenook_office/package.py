@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from inglenook.containers import measured_zip
 from inglenook.errors import LoadError
@@ -26,12 +26,15 @@ from inglenook_office.xml_events import (
     ByteStream,
     DamagedXmlError,
     Handlers,
+    Meter,
     XmlReader,
 )
 
 __all__ = ["Package", "file_head", "normal_name", "opened_package"]
 
 _HEAD_BYTES = 512
+_COST_OF_OPENING = 20_000
+_MOST_ELEMENTS_OF_SMALL_PARTS = 600_000
 _ZIP_MAGIC = b"PK\x03\x04"
 _KINDS = {
     b"{\\rtf": ("an RTF file", ".rtf"),
@@ -44,13 +47,28 @@ _KINDS = {
 class Package:
     """The members of a document by name; names are compared without case, as the formats do.
 
-    Attributes:
+    Args:
+        archive: Holds the members.
         name: The document, for messages.
+        most_bytes: How many bytes its members may inflate to.
         damage: What is wrong with the file as a whole, "" if nothing is.
+
+    Attributes:
+        meter: What its XML may cost.
+        source: The file, or the bytes that it was decrypted to.
     """
 
-    def __init__(self, archive: zipfile.ZipFile | SalvagedZip, name: str, damage: str = "") -> None:
+    source: Path | io.BytesIO
+
+    def __init__(
+        self,
+        archive: zipfile.ZipFile | SalvagedZip,
+        name: str,
+        most_bytes: int,
+        damage: str = "",
+    ) -> None:
         self.name = name
+        self.meter = Meter(2 * most_bytes)
         self.damage = damage
         self._archive = archive
         self._names = {normal_name(member): member for member in archive.namelist()}
@@ -65,8 +83,11 @@ class Package:
     @contextmanager
     def opened(self, member: str) -> Iterator[ByteStream]:
         """Open a member. Raises `DamagedXmlError` if it is missing or damaged."""
+        self.meter.bytes_left -= _COST_OF_OPENING
+        if self.meter.bytes_left < 0:
+            raise LoadError(f"{self.name} refers to its parts too often.", reason="too large")
         try:
-            stream = cast("IO[bytes]", self._archive.open(self._names[normal_name(member)]))
+            stream = self._archive.open(self._names[normal_name(member)])
         except KeyError as error:
             raise DamagedXmlError(f"its part {posixpath.basename(member)} is missing") from error
         except (zipfile.BadZipFile, RuntimeError, OSError) as error:
@@ -76,16 +97,28 @@ class Package:
             yield stream
 
     def read(
-        self, member: str, handlers: Handlers, cancel: CancelToken, *, max_elements: int = 0
+        self,
+        member: str,
+        handlers: Handlers,
+        cancel: CancelToken,
+        *,
+        max_elements: int = MOST_ELEMENTS,
     ) -> Iterator[None]:
         """Feed a member's XML to handlers, a piece at a time; raises as `XmlReader.read`."""
         with self.opened(member) as stream:
-            reader = XmlReader(handlers, self.name, max_elements=max_elements or MOST_ELEMENTS)
+            reader = XmlReader(handlers, self.name, self.meter, max_elements=max_elements)
             yield from reader.read(stream, cancel)
 
-    def read_whole(self, member: str, handlers: Handlers, cancel: CancelToken) -> None:
+    def read_whole(
+        self,
+        member: str,
+        handlers: Handlers,
+        cancel: CancelToken,
+        *,
+        max_elements: int = _MOST_ELEMENTS_OF_SMALL_PARTS,
+    ) -> None:
         """Feed all of a member's XML to handlers; raises as `XmlReader.read`."""
-        for _ in self.read(member, handlers, cancel):
+        for _ in self.read(member, handlers, cancel, max_elements=max_elements):
             pass
 
     def data(self, member: str, most_bytes: int) -> bytes | None:
@@ -114,13 +147,14 @@ def opened_package(request: LoadRequest) -> Iterator[Package]:
     of file under this name); encrypted; too large. See `containers.measured_zip`.
     """
     head = file_head(request)
+    source: Path | io.BytesIO = request.path
     if head.startswith(OLE_MAGIC):
-        data = decrypted(request)
-        # `zipfile` takes a file just as well as a path.
-        request = replace(request, path=cast("Path", io.BytesIO(data)))
+        source = io.BytesIO(decrypted(request))
     else:
         _refuse_other_kinds(head, request.name)
-    package = _opened(request)
+    # `zipfile` takes a file just as well as a path.
+    package = _opened(replace(request, path=cast("Path", source)))
+    package.source = source
     try:
         yield package
     finally:
@@ -143,7 +177,7 @@ def file_head(request: LoadRequest) -> bytes:
 
 def _opened(request: LoadRequest) -> Package:
     try:
-        return Package(measured_zip(request), request.name)
+        return Package(measured_zip(request), request.name, request.max_inflated_bytes)
     except LoadError as error:
         damage = error.__cause__
         if not isinstance(damage, zipfile.BadZipFile) or not isinstance(request.path, Path):
@@ -153,7 +187,8 @@ def _opened(request: LoadRequest) -> Package:
         salvaged = SalvagedZip(request)
         if not salvaged.namelist():
             raise
-        return Package(salvaged, request.name, "the file is cut off or its index is damaged")
+        damaged = "the file is cut off or its index is damaged"
+        return Package(salvaged, request.name, request.max_inflated_bytes, damaged)
 
 
 def _refuse_other_kinds(head: bytes, name: str) -> None:

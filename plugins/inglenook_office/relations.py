@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from inglenook.types import CancelToken
@@ -55,14 +56,13 @@ def relations_of(package: Package, part: str, cancel: CancelToken) -> Relations:
         kind = attributes.get("Type", "").rpartition("/")[2]
         by_id.setdefault(attributes.get("Id", ""), Relation(kind, resolved))
 
-    try:
+    # What is missing here is told where it is looked for.
+    with suppress(DamagedXmlError):
         package.read_whole(
             posixpath.join(folder, "_rels", f"{name}.rels"),
             Handlers({"rel:Relationship": add}),
             cancel,
         )
-    except DamagedXmlError:
-        pass  # what is missing here is told where it is looked for
     return Relations(by_id)
 
 

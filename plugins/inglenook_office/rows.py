@@ -48,7 +48,7 @@ class TableRows:
         headers = rows[: self._header_count(rows)]
         names = _names(headers)
         for row in headers:
-            yield " | ".join(" ".join(cell.text.split()) for cell in row if not cell.continues)
+            yield _joined([" ".join(cell.text.split()) for cell in row if not cell.continues])
         for row in rows[len(headers) :]:
             yield _line(row, names)
 
@@ -68,10 +68,12 @@ class TableRows:
     def _header_count(self, rows: Sequence[Sequence[Cell]]) -> int:
         if len(rows) < 2:
             return 0
-        if self.header_rows is not None:
-            return min(self.header_rows, len(rows) - 1)
-        width = max(len(row) for row in rows)
-        return int(width > 2 and len(rows[0]) == width and is_header([c.text for c in rows[0]]))
+        count = self.header_rows
+        if count is None:
+            count = int(_width(rows) > 2 and _looks_like_header(rows))
+        if count == 1 and len(rows) > 2 and _heads_columns(rows[0], rows[1]):
+            count = 2
+        return min(count, len(rows) - 1)
 
 
 def is_header(texts: Sequence[str]) -> bool:
@@ -85,6 +87,31 @@ def is_header(texts: Sequence[str]) -> bool:
     )
 
 
+def _looks_like_header(rows: Sequence[Sequence[Cell]]) -> bool:
+    last = rows[0][-1]
+    reaches_the_end = last.column + last.columns == _width(rows)
+    return reaches_the_end and is_header([cell.text for cell in rows[0]])
+
+
+def _heads_columns(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
+    """Whether the second row names the columns that stand under wide cells of the first."""
+    ends = [cell.column for cell in first[1:]] + [_MOST_COLUMNS]
+    under = {
+        column
+        for cell, end in zip(first, ends, strict=True)
+        if cell.columns > 1
+        for column in range(cell.column, min(cell.column + cell.columns, end))
+    }
+    return bool(under) and all(
+        not _VALUE.match(cell.text) if cell.column in under else cell.continues or not cell.text
+        for cell in second
+    )
+
+
+def _width(rows: Sequence[Sequence[Cell]]) -> int:
+    return max((row[-1].column + row[-1].columns for row in rows if row), default=0)
+
+
 def _is_wide(rows: Sequence[Sequence[Cell]]) -> bool:
     """Whether rows of one cell have more than one column, as where every row is merged."""
     return any(cell.column for row in rows for cell in row)
@@ -93,9 +120,10 @@ def _is_wide(rows: Sequence[Sequence[Cell]]) -> bool:
 def _names(headers: Sequence[Sequence[Cell]]) -> dict[int, str]:
     names: dict[int, str] = {}
     for row in headers:
-        for cell in row:
+        ends = [cell.column for cell in row[1:]] + [_MOST_COLUMNS]
+        for cell, end in zip(row, ends, strict=True):
             text = " ".join(cell.text.split())
-            for column in range(cell.column, cell.column + min(cell.columns, _MOST_COLUMNS)):
+            for column in range(cell.column, min(cell.column + cell.columns, end)):
                 above = names.get(column, "")
                 names[column] = above if text in ("", above) else f"{above} {text}".strip()
     return {column: name for column, name in names.items() if name}
@@ -111,4 +139,11 @@ def _line(row: Sequence[Cell], names: dict[int, str]) -> str:
             parts.append(f"{name}: {text}")
         elif not names or text:
             parts.append(text)
-    return "\n".join(part for part in parts if part) if is_long else " | ".join(parts)
+    return "\n".join(part for part in parts if part) if is_long else _joined(parts)
+
+
+def _joined(parts: list[str]) -> str:
+    """The cells on one line; blank ones at the end are left out."""
+    while parts and not parts[-1]:
+        parts.pop()
+    return " | ".join(parts)

@@ -39,7 +39,7 @@ class SalvagedZip:
         self._name = request.name
         self._members: dict[str, _Member] = {}
         position = 0
-        while len(self._members) < request.max_members:
+        for _ in range(2 * request.max_members):
             position = self._data.find(_MAGIC, position)
             if position < 0 or position + _HEADER.size > len(self._data):
                 break
@@ -66,6 +66,11 @@ class SalvagedZip:
     def _read_header(self, position: int) -> int:
         """Note the member whose header begins here; where to look for the next one."""
         fields = _HEADER.unpack_from(self._data, position)
+        flags: int
+        method: int
+        packed: int
+        name_length: int
+        extra_length: int
         flags, method, packed, name_length, extra_length = (
             fields[2], fields[3], fields[7], fields[9], fields[10]
         )  # fmt: skip

@@ -21,14 +21,23 @@ from inglenook.errors import Cancelled, LoadError
 from inglenook.types import CancelToken
 from inglenook_office.namespaces import expanded, short_names
 
-__all__ = ["MOST_ELEMENTS", "Attributes", "ByteStream", "DamagedXmlError", "Handlers", "XmlReader"]
+__all__ = [
+    "MOST_ELEMENTS",
+    "Attributes",
+    "ByteStream",
+    "DamagedXmlError",
+    "Handlers",
+    "Meter",
+    "XmlReader",
+    "whole_number",
+]
 
 Attributes = Mapping[str, str]
 
 _CHUNK_BYTES = 65_536
-MOST_ELEMENTS = 6_000_000
+MOST_ELEMENTS = 8_000_000
 _MOST_NAMES = 50_000
-_DEEPEST = 2_000
+_DEEPEST = 500
 _LONGEST_TAG_IN_CHUNKS = 64
 _NO_TEXT = bytes([*range(9), 11, 12, *range(14, 32)])
 _REFERENCE = re.compile(rb"&#(?:x0*([0-9a-fA-F]{1,6})|0*([0-9]{1,7}));")
@@ -52,40 +61,52 @@ class DamagedXmlError(Exception):
 class Handlers:
     """What to call for which element; names are written as `w:p` (see `namespaces`).
 
-    A `starts` handler that returns True has the element skipped, with all that is in it.
+    A `starts` handler that returns True has the element skipped, with all that is in it. With
+    `plain_attributes` attributes come as the parser has them, which is faster where none of those
+    that matter has a namespace.
     """
 
     starts: Mapping[str, Callable[[Attributes], bool | None]]
     ends: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     text: Callable[[str], None] | None = None
+    plain_attributes: bool = False
+
+
+@dataclass(slots=True)
+class Meter:
+    """What all the XML of one document may cost.
+
+    Args:
+        bytes_left: How many bytes of it may be read, again and again included.
+        elements_left: How many elements.
+    """
+
+    bytes_left: int
+    elements_left: int = MOST_ELEMENTS
 
 
 class XmlReader:
     """Feeds one XML stream to handlers, a piece at a time.
 
     Args:
+        handlers: What is called.
         name: The document, for messages.
-        max_elements: More of them are refused.
+        meter: What the document may cost; shared by its streams.
+        max_elements: The most elements in this stream.
     """
 
-    def __init__(self, handlers: Handlers, name: str, *, max_elements: int = MOST_ELEMENTS) -> None:
+    def __init__(
+        self, handlers: Handlers, name: str, meter: Meter, *, max_elements: int = MOST_ELEMENTS
+    ) -> None:
+        self._meter = meter
         self._name = name
         self._max_elements = max_elements
-        self._starts = expanded(handlers.starts)
-        self._ends = expanded(handlers.ends)
-        self._text = handlers.text
-        self._short = short_names()
-        self._depth = 0
-        self._skipped = 0
-        self._elements = 0
+        self._counts = _Counts()
         self._prefixes: set[str | None] = set()
         self._interned: dict[str, str] = {}
         self._parser = expat.ParserCreate(None, " ", self._interned)
         self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        if self._text is not None:
-            self._parser.CharacterDataHandler = self._characters
+        _connect(self._parser, handlers, self._counts)
         self._parser.StartNamespaceDeclHandler = lambda prefix, _: self._prefixes.add(prefix)
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
 
@@ -100,7 +121,10 @@ class XmlReader:
             if cancel.cancelled:
                 raise Cancelled
             data = self._next(stream)
+            before = self._counts.elements
             self._parse(mender.mended(data, final=not data), final=not data)
+            self._meter.elements_left -= self._counts.elements - before
+            self._meter.bytes_left -= len(data)
             if not data:
                 return
             index = self._parser.CurrentByteIndex
@@ -125,10 +149,12 @@ class XmlReader:
 
     def _refuse_hostile(self, stuck: int) -> None:
         what = ""
-        if self._depth > _DEEPEST:
+        if self._counts.depth > _DEEPEST:
             what = f"nests elements more than {_DEEPEST:,} deep"
-        elif self._elements > self._max_elements:
-            what = f"has more than {self._max_elements:,} elements in one part"
+        elif self._counts.elements > self._max_elements or self._meter.elements_left < 0:
+            what = f"has too many elements: {self._counts.elements:,} so far"
+        elif self._meter.bytes_left < 0:
+            what = "has more XML than is read"
         elif len(self._interned) + len(self._prefixes) > _MOST_NAMES:
             what = f"uses more than {_MOST_NAMES:,} names of elements"
         elif stuck > _LONGEST_TAG_IN_CHUNKS:
@@ -141,30 +167,49 @@ class XmlReader:
             f"{self._name} declares a DOCTYPE, which no office program writes.", reason="broken"
         )
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        self._elements += 1
-        if self._skipped:
-            return
-        handler = self._starts.get(name)
-        if handler is not None:
-            short = self._short
-            if handler({short[key]: value for key, value in attributes.items()}):
-                self._skipped = self._depth
 
-    def _end(self, name: str) -> None:
-        self._depth -= 1
-        if self._skipped:
-            if self._depth < self._skipped:
-                self._skipped = 0
+@dataclass(slots=True)
+class _Counts:
+    depth: int = 0
+    elements: int = 0
+    skipped: int = 0
+
+
+def _connect(parser: expat.XMLParserType, handlers: Handlers, counts: _Counts) -> None:
+    """Have the parser call the handlers. This runs for each tag: it counts, and little else."""
+    starts, ends = expanded(handlers.starts), expanded(handlers.ends)
+    names = None if handlers.plain_attributes else short_names()
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        counts.depth += 1
+        counts.elements += 1
+        if counts.skipped or (handler := starts.get(name)) is None:
             return
-        handler = self._ends.get(name)
-        if handler is not None:
+        if names is not None:
+            attributes = {names[key]: value for key, value in attributes.items()}
+        if handler(attributes):
+            counts.skipped = counts.depth
+
+    def end(name: str) -> None:
+        counts.depth -= 1
+        if counts.skipped:
+            if counts.depth < counts.skipped:
+                counts.skipped = 0
+        elif (handler := ends.get(name)) is not None:
             handler()
 
-    def _characters(self, data: str) -> None:
-        if not self._skipped and self._text is not None:
-            self._text(data)
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    if (text := handlers.text) is not None:
+        parser.CharacterDataHandler = lambda data: None if counts.skipped else text(data)
+
+
+def whole_number(text: str | None, otherwise: int) -> int:
+    """The number that an attribute holds."""
+    try:
+        return int(text or "")
+    except ValueError:
+        return otherwise
 
 
 class _Mender:

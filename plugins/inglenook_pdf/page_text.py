@@ -1,6 +1,6 @@
 """Repairs the text that PDF pages give: controls, ligatures, blanks, words cut at line ends.
 
-What concerns Hebrew and Arabic alone is in `right_to_left`.
+What concerns Hebrew and Arabic alone is in `right_to_left`, what cannot be text in `garbled`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from inglenook_pdf.right_to_left import joined_pieces, with_sides_put_right, without_backward_lines
+from inglenook_pdf.right_to_left import (
+    has_right_to_left,
+    joined_pieces,
+    with_sides_put_right,
+    without_backward_lines,
+)
 
-__all__ = ["is_garbled", "readable"]
+__all__ = ["readable"]
 
 _FOLDED = (
     range(0xFB00, 0xFB07),  # Latin ligatures
@@ -37,20 +42,11 @@ _REPAIRS = {
 _BLANKS = re.compile(r"[^\S\n]+")
 _MANY_LINE_ENDS = re.compile(r"\n{3,}")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-
-_CUT_WORD = re.compile(r"([^\W\d_]+)-\n([^\W\d_]+)")
+_SOFT_HYPHEN_AT_END = re.compile(r"\u00ad[^\S\n]*\n[^\S\n]*")
+_WORD_AT_END = re.compile(r"(?<![^\W\d_])([^\W\d_]+)[-\u2010]\n([^\W\d_]+)")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-
-_GARBLED_SHARE = 0.15
-_FEWEST_WORDS = 20
-_LATIN_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{4,}(?![^\W_])")
-_VOWELS = frozenset("aeiouyæœøıəɛɔ")
-_MOST_WITHOUT_VOWEL = 0.25
-_MOST_MIXED = 0.3
-_FEWEST_FINALS = 8
-_MOST_FINALS_INSIDE = 0.4
-_FINAL_LETTER = re.compile(r"[\u05d0-\u05ea][ךםןףץ]|[\u0621-\u064a]ة")
-_FINAL_INSIDE = re.compile(r"[ךםןףץ](?=[\u05d0-\u05ea])|ة(?=[\u0621-\u064a])")
+_FEWEST_CUTS_A_LINE = 0.04
+_FEWEST_LETTERS_OF_A_PART = 4
 
 
 def readable(raw: str, *, lines_are_whole: bool = False) -> str:
@@ -60,33 +56,44 @@ def readable(raw: str, *, lines_are_whole: bool = False) -> str:
     with a word a line, and are joined.
     """
     text = _SURROGATES.sub("\ufffd", raw.replace("\r\n", "\n").replace("\r", "\n"))
-    text = _BLANKS.sub(" ", text.translate(_REPAIRS))
-    lines = without_backward_lines([line.strip() for line in text.split("\n")])
-    if not lines_are_whole:
-        lines = joined_pieces(lines)
-    lines = with_sides_put_right(lines)
-    return _with_whole_words(_MANY_LINE_ENDS.sub("\n\n", "\n".join(lines)).strip())
+    text = _SOFT_HYPHEN_AT_END.sub("", text).translate(_REPAIRS)
+    lines = [line.strip() for line in _BLANKS.sub(" ", text).split("\n")]
+    if has_right_to_left(text):
+        lines = without_backward_lines(lines)
+        lines = with_sides_put_right(lines if lines_are_whole else joined_pieces(lines))
+    text = "\n".join(lines).strip()
+    return _with_whole_words(_MANY_LINE_ENDS.sub("\n\n", text))
 
 
-def is_garbled(text: str) -> bool:
-    """Whether the text cannot be what the page shows, as with a font that has no right map.
+def _with_whole_words(text: str) -> str:
+    """Join words that a hyphen cuts at the end of a line.
 
-    Only what no language does counts: many characters that are none, scripts mixed inside words,
-    Latin words without vowels, letters in the middle of words that can only end them.
+    Whether the hyphen belongs to the word, the rest of the page shows: "fine-tuned" or "efficient"
+    may stand elsewhere on it, and a typesetter that cuts words cuts many.
     """
-    shown = [character for character in text if not character.isspace()]
-    odd = sum(
-        character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn", "Cc")
-        for character in shown
-    )
-    if odd > _GARBLED_SHARE * len(shown):
-        return True
-    return _mixes_scripts(text) or _has_no_vowels(text) or _has_finals_inside(text)
+    cuts = len(_WORD_AT_END.findall(text))
+    if not cuts:
+        return text
+    words_are_cut = cuts >= _FEWEST_CUTS_A_LINE * text.count("\n")
+    words = {word.casefold() for word in _WORD.findall(_WORD_AT_END.sub(" ", text))}
 
+    def joined(cut: re.Match[str]) -> str:
+        before, after = cut[1], cut[2]
+        with_hyphen, without = f"{before}-{after}", before + after
+        if with_hyphen.casefold() in words:
+            return with_hyphen
+        if without.casefold() in words:
+            return without
+        if len(before) == 1 or not after[0].islower() or not words_are_cut:
+            return with_hyphen
+        is_compound = (
+            min(len(before), len(after)) >= _FEWEST_LETTERS_OF_A_PART
+            and {
+                before.casefold(),
+                after.casefold(),
+            }
+            <= words
+        )
+        return with_hyphen if is_compound else without
 
-def _mixes_scripts(text: str) -> bool:
-    words = [word for word in re.findall(r"[^\W\d_]{3,}", text)]
-    if len(words) < _FEWEST_WORDS:
-        return False
-    mixed = sum(len({_script(letter) for letter in word}) > 1 for word in words)
-    return mixed > _MOST_MIXED * len(words)
+    return _WORD_AT_END.sub(joined, text)

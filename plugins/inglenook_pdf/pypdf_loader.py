@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from inglenook.errors import Cancelled, LoadError, MissingDependencyError
-from inglenook.types import CancelToken, LoadRequest, Locator, Notice, Section
-from inglenook_pdf.outline import OutlineUnreadable, page_headings
-from inglenook_pdf.page_text import is_garbled, readable
+from inglenook.errors import LoadError
+from inglenook.types import CancelToken, LoadRequest, Notice, PartFile, Section
+from inglenook_pdf.extras import MOST_ANNOTATIONS, attached
+from inglenook_pdf.font_tally import FontTally
+from inglenook_pdf.inflation import refuse_bombs
+from inglenook_pdf.outline import MOST_ENTRIES, Entry, page_headings
+from inglenook_pdf.pages import OutlineUnreadable, Page, PageGarbled, PageUnreadable, read_pages
+from inglenook_pdf.passwords import passwords
+from inglenook_pdf.refusals import (
+    broken,
+    encrypted,
+    missing_library,
+    reason_of,
+    refuse_unreadable,
+)
 
 if TYPE_CHECKING:
-    from pypdf import PdfReader
+    from pypdf import PageObject, PdfReader
 
 __all__ = ["PdfLoader"]
 
-_LONGEST_REASON = 120
-_NEEDS_OCR = "no text: needs OCR"
-
-
-class _PageUnreadable(Exception):
-    """One page is damaged."""
+_PAINTS = re.compile(rb"(?<![^\s\]>)])(?:Do|sh|EI|S|s|f\*?|F|B\*?|b\*?|Tj|TJ|'|\")(?![^\s\[<(/])")
+_SHOWN_WITHOUT_COMMENT = ("/Link", "/Popup")
 
 
 class PdfLoader:
@@ -30,40 +39,14 @@ class PdfLoader:
     def __init__(self, options: Mapping[str, Any]) -> None:
         del options
 
-    def load(self, request: LoadRequest, cancel: CancelToken) -> Iterator[Section | Notice]:
-        """Yield a section for each page with text, a notice for each other one.
+    def load(
+        self, request: LoadRequest, cancel: CancelToken
+    ) -> Iterator[Section | PartFile | Notice]:
+        """Yield a section for each page with text, a notice for each other one, attached files.
 
         Raises `LoadError`: unreadable, broken, encrypted, too large, no text: needs OCR.
         """
-        reader, page_count = _open(request)
-        headings: Mapping[int, tuple[str, ...]] = {}
-        try:
-            headings = page_headings(reader, page_count)
-        except OutlineUnreadable as error:
-            yield Notice("outline-unreadable", f"the bookmarks could not be read: {error}")
-        characters, texts, failures = 0, 0, 0
-        for number in range(1, page_count + 1):
-            if cancel.cancelled:
-                raise Cancelled
-            try:
-                text = _page_text(reader, number)
-            except _PageUnreadable as error:
-                failures += 1
-                yield Notice("page-unreadable", f"page {number}: could not be read: {error}")
-                continue
-            if not text:
-                yield Notice("page-without-text", f"page {number}: no text")
-                continue
-            characters += len(text)
-            _refuse_too_large(characters, request)
-            if is_garbled(text):
-                yield Notice(
-                    "garbled-text", f"page {number}: the font hides what the text is; check it"
-                )
-            texts += 1
-            yield Section(text, Locator("page", number), headings.get(number, ()))
-        if not texts:
-            raise _without_text(request.name, page_count, failures)
+        yield from read_pages(_PypdfDocument(*_open(request)), request, cancel)
 
 
 def _open(request: LoadRequest) -> tuple[PdfReader, int]:
@@ -71,28 +54,19 @@ def _open(request: LoadRequest) -> tuple[PdfReader, int]:
         from pypdf import PdfReader
         from pypdf.errors import DependencyError, FileNotDecryptedError
     except ImportError as error:
-        raise MissingDependencyError(
-            "Reading PDF files needs the library pypdf, which is not installed.",
-            hint="Install it: pip install 'inglenook[pdf]'",
-        ) from error
+        raise missing_library("pypdf") from error
     _silence()
-    try:
-        if not request.path.stat().st_size:
-            raise LoadError(f"{request.name} is empty (0 bytes).", reason="broken")
-        with request.path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise LoadError(
-            f"{request.name} cannot be read: {error.strerror or error}.", reason="unreadable"
-        ) from error
+    refuse_unreadable(request)
+    refuse_bombs(request)
     try:
         reader = PdfReader(request.path, strict=False)
-        if reader.is_encrypted:
-            _decrypt(reader, request)
+        if reader.is_encrypted and not any(map(reader.decrypt, passwords(request))):
+            raise encrypted(request)
         return reader, len(reader.pages)
     except (DependencyError, FileNotDecryptedError) as error:
         raise LoadError(
-            f"{request.name} is encrypted in a way that cannot be opened here ({_reason(error)}).",
+            f"{request.name} is encrypted in a way that cannot be opened here"
+            f" ({reason_of(error)}).",
             reason="encrypted",
             hint="For AES encryption: pip install cryptography",
         ) from error
@@ -100,62 +74,85 @@ def _open(request: LoadRequest) -> tuple[PdfReader, int]:
         raise
     except Exception as error:
         # pypdf raises what a broken file happens to break: KeyError, RecursionError, ….
-        raise LoadError(
-            f"{request.name} is not a PDF file or is damaged: {_reason(error)}.",
-            reason="broken",
-            hint="Open it in a PDF viewer and save it again.",
-        ) from error
+        raise broken(request.name, reason_of(error)) from error
 
 
-def _decrypt(reader: PdfReader, request: LoadRequest) -> None:
-    """Open it with the empty password, which most restricted files have, or with the one given."""
-    for password in ("", request.password):
-        if password is not None and reader.decrypt(password):
-            return
-    given = "another password than the one given" if request.password else "a password"
-    raise LoadError(
-        f"{request.name} is encrypted and needs {given}.",
-        reason="encrypted",
-        hint="Save a copy without a password and add that.",
-    )
+class _PypdfDocument:
+    """Implements `pages.Document`."""
+
+    lines_are_whole = False
+
+    def __init__(self, reader: PdfReader, page_count: int) -> None:
+        self._reader = reader
+        self.page_count = page_count
+
+    def headings(self) -> Mapping[int, tuple[str, ...]]:
+        try:
+            return page_headings(islice(self._entries(), MOST_ENTRIES), self.page_count)
+        except Exception as error:
+            # pypdf raises what a broken outline happens to break.
+            raise OutlineUnreadable(reason_of(error)) from error
+
+    def _entries(self) -> Iterator[Entry]:
+        """A nested list holds the children of the entry before it."""
+        numbers = {
+            page.indirect_reference.idnum: number
+            for number, page in enumerate(self._reader.pages, start=1)
+            if page.indirect_reference is not None
+        }
+        waiting: list[Iterator[Any]] = [iter(self._reader.outline)]
+        while waiting:
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+            elif isinstance(entry, list):
+                waiting.append(iter(entry))
+            else:
+                page = numbers.get(getattr(entry.page, "idnum", -1))
+                yield Entry(str(entry.title or ""), len(waiting) - 1, page)
+
+    def page(self, number: int, most_characters: int) -> Page:
+        del most_characters  # pypdf has limits of its own
+        fonts = FontTally()
+        try:
+            page = self._reader.pages[number - 1]
+            text = page.extract_text(visitor_text=fonts.visit)
+            found = Page(text, tuple(_notes(page)), is_blank=not text and _is_blank(page))
+        except Exception as error:
+            # pypdf raises what a broken page happens to break; the other pages go on.
+            raise PageUnreadable(reason_of(error)) from error
+        if fonts.are_without_map:
+            raise PageGarbled
+        return found
+
+    def remainder(self, request: LoadRequest) -> Iterator[PartFile | Notice]:
+        yield from attached(self._files(), request)
+
+    def _files(self) -> Iterator[tuple[str, bytes]]:
+        try:
+            for attachment in self._reader.attachment_list:
+                yield attachment.name, attachment.content
+        except Exception:  # noqa: BLE001 - see `_open`
+            yield "", b""
 
 
-def _page_text(reader: PdfReader, number: int) -> str:
-    try:
-        return readable(reader.pages[number - 1].extract_text())
-    except Exception as error:
-        # pypdf raises what a broken page happens to break; the other pages go on.
-        raise _PageUnreadable(_reason(error)) from error
+def _is_blank(page: PageObject) -> bool:
+    """Whether its content paints nothing."""
+    contents = page.get_contents()
+    return contents is None or not _PAINTS.search(contents.get_data())
 
 
-def _refuse_too_large(characters: int, request: LoadRequest) -> None:
-    if characters > request.max_characters:
-        raise LoadError(
-            f"{request.name} has more than {request.max_characters:,} characters of text.",
-            reason="too large",
-        )
-
-
-def _without_text(name: str, pages: int, failures: int) -> LoadError:
-    if not pages:
-        return LoadError(f"{name} has no pages.", reason="broken")
-    if failures:
-        return LoadError(
-            f"{name}: none of the {pages} page(s) could be read.",
-            reason="broken",
-            hint="Open it in a PDF viewer and save it again.",
-        )
-    return LoadError(
-        f"{name} has no text on its {pages} page(s).",
-        reason=_NEEDS_OCR,
-        hint="Run text recognition on it first, for example: ocrmypdf in.pdf out.pdf",
-    )
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    first = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else type(error).__name__
-    return "".join(character for character in first if character.isprintable())
+def _notes(page: PageObject) -> Iterator[str]:
+    """What is filled into the form fields of a page, and the comments on it."""
+    for reference in islice(page.annotations or (), MOST_ANNOTATIONS):
+        annotation = reference.get_object()
+        kind = annotation.get("/Subtype")
+        if kind == "/Widget":
+            parent = annotation.get("/Parent")
+            value = annotation.get("/V") or (parent.get_object().get("/V") if parent else None)
+            yield value if isinstance(value, str) and not value.startswith("/") else ""
+        elif kind not in _SHOWN_WITHOUT_COMMENT:
+            yield str(annotation.get("/Contents") or "")
 
 
 def _silence() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from inglenook.errors import LoadError, MissingDependencyError
 from inglenook.types import LoadRequest
 
@@ -17,6 +19,7 @@ __all__ = [
 ]
 
 _LONGEST_REASON = 120
+_QUOTES = re.compile(r"\bb?['\"]|[\[{<@]")
 
 
 def missing_library(name: str) -> MissingDependencyError:
@@ -73,21 +76,21 @@ def too_many_pages(name: str, pages: int, allowed: int) -> LoadError:
 
 def needs_recognition(name: str, pages: int, *, garbled: bool) -> LoadError:
     why = (
-        f"the text of {name} cannot be read: its fonts do not say which letters they show."
+        f"{name} has text on its {pages:,} page(s), but its fonts hide which letters they show."
         if garbled
-        else f"{name} has no text on its {pages} page(s)."
+        else f"{name} has no text on its {pages:,} page(s)."
     )
+    command = "ocrmypdf --force-ocr in.pdf out.pdf" if garbled else "ocrmypdf in.pdf out.pdf"
     return LoadError(
-        why[0].upper() + why[1:] if garbled else why,
+        why,
         reason="no text: needs OCR",
-        hint="Run text recognition on it first, for example: ocrmypdf --force-ocr in.pdf out.pdf"
-        if garbled
-        else "Run text recognition on it first, for example: ocrmypdf in.pdf out.pdf",
+        hint=f"Run text recognition on it first, for example: {command}",
     )
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of what a library says, short enough for a message."""
+    """What a library says, up to where it might quote the document."""
     lines = str(error).strip().splitlines()
-    first = lines[0].rstrip(".")[:_LONGEST_REASON] if lines else type(error).__name__
-    return "".join(character for character in first if character.isprintable())
+    said = _QUOTES.split(lines[0] if lines else "")[0].strip(" .")[:_LONGEST_REASON]
+    plain = "".join(character for character in said if character.isprintable())
+    return plain or type(error).__name__

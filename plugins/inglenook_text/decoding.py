@@ -1,7 +1,8 @@
 """Turns the bytes of a text file into text: finds the encoding and refuses what is not text.
 
-Line ends become `\\n`, as when Python opens a file in text mode; a byte order mark is left out.
-Offsets of sections count in that text.
+Line ends become `\\n`, as when Python opens a file in text mode. A byte order mark is left out, and
+so is every character that changes only how text is laid out: bidi controls, soft hyphens, joiners
+of no width. They part words that a reader sees as one. Offsets of sections count in that text.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from inglenook.errors import LoadError
 from inglenook.types import LoadRequest, Notice
 
-__all__ = ["Decoded", "read_bytes", "read_text"]
+__all__ = ["Decoded", "decoded", "read_bytes", "read_text", "without_invisible"]
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -22,9 +23,21 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_INVISIBLE = re.compile("[\u00ad\u061c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _BINARY = {
     b"%PDF-": "a PDF",
     b"PK\x03\x04": "a zip archive or office document",
+    b"Rar!": "an archive",
+    b"7z\xbc\xaf": "an archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"OggS": "a recording",
+    b"ID3": "a recording",
+    b"RIFF": "a picture or recording",
+    b"\xca\xfe\xba\xbe": "a program",
+    b"\xcf\xfa\xed\xfe": "a program",
+    b"\x00asm": "a program",
     b"\x7fELF": "a program",
     b"MZ\x90": "a program",
     b"\x89PNG": "an image",
@@ -56,18 +69,28 @@ def read_text(request: LoadRequest, declared: str = "") -> Decoded:
 
     Raises `LoadError`: unreadable, broken (empty), unsupported (not text), too large.
     """
-    data = read_bytes(request)
-    decoded = _decode(data, request.name, declared)
-    if len(decoded.text) > request.max_characters:
+    found = decoded(read_bytes(request), request.name, declared)
+    if len(found.text) > request.max_characters:
         raise LoadError(
-            f"{request.name} has {len(decoded.text):,} characters;"
+            f"{request.name} has {len(found.text):,} characters;"
             f" at most {request.max_characters:,} are read.",
             reason="too large",
         )
-    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
+    if not found.text.strip():
         raise LoadError(f"{request.name} holds nothing but white space.", reason="broken")
-    return Decoded(text, decoded.notices)
+    return found
+
+
+def decoded(data: bytes, name: str, declared: str = "") -> Decoded:
+    """The text that these bytes are; as `read_text`, without its limits."""
+    found = _decode(data, name, declared)
+    text = found.text.replace("\r\n", "\n").replace("\r", "\n")
+    return Decoded(without_invisible(text), found.notices)
+
+
+def without_invisible(text: str) -> str:
+    """The text without the characters that only lay it out."""
+    return _INVISIBLE.sub("", text)
 
 
 def read_bytes(request: LoadRequest) -> bytes:

@@ -13,10 +13,10 @@ from typing import Any
 
 from inglenook.errors import Cancelled, LoadError
 from inglenook.types import CancelToken, LoadRequest, Locator, Notice, Section
-from inglenook_text.decoding import read_bytes, read_text
+from inglenook_text.decoding import read_bytes, read_text, without_invisible
 from inglenook_text.markup import EndTag, StartTag, tokens
 
-__all__ = ["HtmlLoader"]
+__all__ = ["HtmlLoader", "PageReader", "declared_encoding", "page_sections", "page_text"]
 
 _DECLARED = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)|<\?xml[^>]{0,200}?encoding=[\"']([\w.:-]+)",
@@ -24,9 +24,13 @@ _DECLARED = re.compile(
 )
 _DECLARED_WITHIN_BYTES = 4096
 _TOKENS_BETWEEN_CANCEL_CHECKS = 10_000
-_DROPPED = frozenset("script style template svg math iframe object canvas noscript select".split())
+_DROPPED = frozenset(
+    "script style template svg annotation annotation-xml iframe object canvas noscript select"
+    " datalist".split()
+)
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_HEADING_TAG = re.compile(r"<h[1-6][\s>]", re.IGNORECASE)
 _BLOCKS = frozenset(
     "p div section article main header footer nav aside ul ol dl table blockquote form fieldset"
     " figure figcaption address details summary pre".split()
@@ -36,6 +40,8 @@ _CELLS = frozenset(("td", "th"))
 _ENDS_ITSELF = frozenset("p li td th tr dt dd option".split())
 _MARK = "-"
 _LONGEST_CELL_ON_ONE_LINE = 300
+_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
+_NOTE = re.compile(r"note", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 
@@ -50,64 +56,78 @@ class HtmlLoader:
 
         Raises `LoadError`: as `decoding.read_text`, and broken where no text is left.
         """
-        decoded = read_text(request, _declared_encoding(read_bytes(request)))
+        decoded = read_text(request, declared_encoding(read_bytes(request)))
         yield from decoded.notices
-        reader = _PageReader()
-        for number, token in enumerate(tokens(decoded.text)):
-            if not number % _TOKENS_BETWEEN_CANCEL_CHECKS and cancel.cancelled:
-                raise Cancelled
-            reader.read(token)
+        reader = PageReader()
+        reader.read_page(decoded.text, cancel)
         if reader.hidden:
             yield Notice("hidden-text", f"{reader.hidden} hidden element(s) were left out")
-        yield from _sections(reader, request.name)
+        found = False
+        for section in page_sections(reader):
+            found = True
+            yield section
+        if not found:
+            raise LoadError(f"{request.name} shows no text.", reason="broken")
 
 
-def _declared_encoding(data: bytes) -> str:
+def declared_encoding(data: bytes) -> str:
+    """The encoding that a page or an XML file names for itself; "" if none."""
     match = _DECLARED.search(data[:_DECLARED_WITHIN_BYTES])
     return (match[1] or match[2]).decode("ascii") if match else ""
 
 
-def _sections(reader: _PageReader, name: str) -> Iterator[Section]:
-    start = 0
+def page_text(page: str) -> str:
+    """What a reader of a piece of HTML sees."""
+    reader = PageReader()
+    reader.read_page(page, CancelToken())
+    return "\n\n".join(part.text for part in reader.parts())
+
+
+def page_sections(reader: PageReader, start: int = 0, language: str = "") -> Iterator[Section]:
+    """A section for each heading, the text of the place continuing from `start`."""
     path: list[tuple[int, str]] = []
     pending = ""
-    found = False
     for part in reader.parts():
         if part.level:
             title = " ".join(part.text.split())
             path = [entry for entry in path if entry[0] < part.level]
             path.append((part.level, title))
-            pending = f"{pending}\n\n{title}" if pending else title
+            if part.is_shown:
+                pending = f"{pending}\n\n{title}" if pending else title
             continue
         body = f"{pending}\n\n{part.text}" if pending else part.text
         pending = ""
-        yield _section(body, path, reader.title, start)
-        found = True
+        yield _section(body, path, reader.title, start, language)
         start += len(body) + 2
     if pending:
-        yield _section(pending, path, reader.title, start)
-    elif not found:
-        raise LoadError(f"{name} shows no text.", reason="broken")
+        yield _section(pending, path, reader.title, start, language)
 
 
-def _section(text: str, path: list[tuple[int, str]], title: str, start: int) -> Section:
+def _section(
+    text: str, path: list[tuple[int, str]], title: str, start: int, language: str
+) -> Section:
     headings = tuple(entry[1] for entry in path) or ((title,) if title else ())
     place = Locator("section", headings[-1]) if headings else Locator("whole", "")
-    return Section(text, place, headings, start)
+    return Section(text, place, headings, start, language)
 
 
 @dataclass(slots=True)
 class _Part:
-    """A heading (level 1 to 6) or what stands below one (level 0)."""
+    """A heading (level 1 to 6) or what stands below one (level 0).
+
+    A heading that is not shown stands in a table of contents only.
+    """
 
     level: int
     pieces: list[str] = field(default_factory=list)
+    is_shown: bool = True
 
     @property
     def text(self) -> str:
         joined = "".join(self.pieces)
         joined = re.sub(r"[ \t]*\n[ \t]*", "\n", joined)
-        return re.sub(r"\n{3,}", "\n\n", joined).strip().translate(_KEPT_BLANKS)
+        joined = re.sub(r"\n{3,}", "\n\n", joined).strip().translate(_KEPT_BLANKS)
+        return without_invisible(joined)
 
 
 _INDENT, _KEPT_BREAK = "\ue000", "\ue001"
@@ -122,7 +142,7 @@ class _Table:
     cell_start: int | None = None
 
 
-class _PageReader:
+class PageReader:
     """Collects the visible text of a stream of tokens."""
 
     def __init__(self) -> None:
@@ -135,9 +155,40 @@ class _PageReader:
         self._preformatted = 0
         self._tables: list[_Table] = []
         self._gap = ""
+        self._outline: dict[str, tuple[int, str]] = {}
 
     def parts(self) -> Iterator[_Part]:
         return (part for part in self._parts if part.text)
+
+    def read_page(
+        self, page: str, cancel: CancelToken, outline: Mapping[str, tuple[int, str]] | None = None
+    ) -> None:
+        """Read a page, behind those that were read before. Raises `Cancelled`.
+
+        `outline` gives ids of elements, "" for the page itself, a level and a heading that a
+        table of contents has for them. They hold where the page has no headings of its own.
+        """
+        self._end_page()
+        self._outline = {} if _HEADING_TAG.search(page) else dict(outline or {})
+        self._begin_outlined("")
+        for number, token in enumerate(tokens(page)):
+            if not number % _TOKENS_BETWEEN_CANCEL_CHECKS and cancel.cancelled:
+                raise Cancelled
+            self.read(token)
+
+    def _end_page(self) -> None:
+        self._open.clear()
+        self._dropped_at = None
+        self._in_title = False
+        self._preformatted = 0
+        self._tables.clear()
+        self._break(2)
+
+    def _begin_outlined(self, id: str) -> None:
+        level, title = self._outline.pop(id, (0, ""))
+        if title:
+            self._parts += [_Part(level, [title], is_shown=False), _Part(0)]
+            self._gap = ""
 
     def read(self, token: StartTag | EndTag | str) -> None:
         if isinstance(token, str):
@@ -160,8 +211,14 @@ class _PageReader:
         if tag not in _VOID and self._is_dropped(tag, token.attributes):
             self._dropped_at = len(self._open)
             return
+        if self._outline:
+            self._begin_outlined(token.attributes.get("id", ""))
         if tag == "title":
-            self._in_title = True
+            self._in_title = not self.title
+            if self.title:
+                self._dropped_at = len(self._open)
+        elif tag == "img":
+            self._read_picture(token.attributes.get("alt", ""))
         elif tag in _HEADINGS:
             self._begin_part(_HEADINGS[tag])
         else:
@@ -199,9 +256,19 @@ class _PageReader:
             else:
                 self._write_words(data)
 
+    def _read_picture(self, words: str) -> None:
+        """The words that the author wrote for who does not see the picture."""
+        words = " ".join(words.split())
+        if words and not _FILE_NAME.fullmatch(words):
+            self._gap = self._gap or " "
+            self._write(f"[{words}]")
+            self._gap = " "
+
     def _is_dropped(self, tag: str, attributes: Mapping[str, str]) -> bool:
         if tag in _DROPPED:
             return True
+        if _NOTE.search(attributes.get("epub:type", "") + attributes.get("role", "")):
+            return False  # e-books hide footnotes until somebody asks for them
         hidden = "hidden" in attributes or _HIDDEN_STYLE.search(attributes.get("style", ""))
         self.hidden += bool(hidden)
         return bool(hidden)

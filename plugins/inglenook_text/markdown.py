@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import Any
 
 from inglenook.types import CancelToken, LoadRequest, Notice, Section
 from inglenook_text.decoding import read_text
 from inglenook_text.sections import Heading, sections_by_heading
 
-__all__ = ["MarkdownLoader"]
+__all__ = ["MarkdownLoader", "headings_of"]
 
 _FENCE = re.compile(r"[ ]{0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 _ATX = re.compile(r"[ ]{0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<title>.*))?\Z")
@@ -35,10 +36,11 @@ class MarkdownLoader:
         """Yield a section for each heading; see `decoding.read_text` for what is raised."""
         decoded = read_text(request)
         yield from decoded.notices
-        yield from sections_by_heading(decoded.text, _headings(decoded.text), cancel)
+        yield from sections_by_heading(decoded.text, headings_of(decoded.text), cancel)
 
 
-def _headings(text: str) -> Iterator[Heading]:
+def headings_of(text: str) -> Iterator[Heading]:
+    """The headings of a Markdown text, in order."""
     fence = ""
     paragraph: list[tuple[int, str]] = []
     for start, end in _lines(text, _after_front_matter(text)):
@@ -84,4 +86,4 @@ def _after_front_matter(text: str) -> int:
 
 def _title(raw: str) -> str:
     title = re.sub(r"(?:^|[ \t]+)#+[ \t]*\Z", "", raw.strip()[:_LONGEST_TITLE])
-    return " ".join(_EMPHASIS.sub("", _LINK.sub(r"\1", title)).split())
+    return " ".join(unescape(_EMPHASIS.sub("", _LINK.sub(r"\1", title))).split())

@@ -19,12 +19,12 @@ _REST_OF_TAG = re.compile(r"(?:[^\"'>]|\"[^\"]*\"|'[^']*')*+>")
 _LONGEST_TAG = 8_192
 _ATTRIBUTE = re.compile(r"([^\s\"'>/=]{1,100})(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 _RAW_TEXT = frozenset(("script", "style", "textarea", "title", "xmp", "noembed", "noframes"))
-_WANTED = ("hidden", "style")
+_WANTED = frozenset(("hidden", "style", "id", "alt", "role", "epub:type"))
 
 
 @dataclass(frozen=True, slots=True)
 class StartTag:
-    """A start tag; of its attributes only those that hide things. `closed` is for `<p/>`."""
+    """A start tag, with those of its attributes that were asked for. `closed` is for `<p/>`."""
 
     name: str
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -36,8 +36,11 @@ class EndTag:
     name: str
 
 
-def tokens(page: str) -> Iterator[StartTag | EndTag | str]:
-    """Yield tags, and text with its character references resolved, in order."""
+def tokens(page: str, wanted: frozenset[str] = _WANTED) -> Iterator[StartTag | EndTag | str]:
+    """Yield tags, and text with its character references resolved, in order.
+
+    `wanted` names the attributes that are read.
+    """
     position = 0
     while position < len(page):
         begin = page.find("<", position)
@@ -48,7 +51,7 @@ def tokens(page: str) -> Iterator[StartTag | EndTag | str]:
             yield unescape(page[position:begin])
         following = page[begin + 1 : begin + 2]
         if following.isalpha():
-            tag, position = _start_tag(page, begin)
+            tag, position = _start_tag(page, begin, wanted)
             yield tag
             if tag.name in _RAW_TEXT and not tag.closed:
                 raw, position = _raw_text(page, position, tag.name)
@@ -63,7 +66,7 @@ def tokens(page: str) -> Iterator[StartTag | EndTag | str]:
             position = begin + 1
 
 
-def _start_tag(page: str, begin: int) -> tuple[StartTag, int]:
+def _start_tag(page: str, begin: int, wanted: frozenset[str]) -> tuple[StartTag, int]:
     name = _NAME.match(page, begin + 1)
     start = name.end() if name else begin + 2
     match = _REST_OF_TAG.match(page, start, start + _LONGEST_TAG)
@@ -72,7 +75,7 @@ def _start_tag(page: str, begin: int) -> tuple[StartTag, int]:
     attributes = {
         found[1].lower(): unescape(found[2] or found[3] or found[4] or "")
         for found in _ATTRIBUTE.finditer(inside)
-        if found[1].lower() in _WANTED
+        if found[1].lower() in wanted
     }
     closed = inside.endswith("/")
     return StartTag(name[0].lower() if name else "", attributes, closed), end

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inglenook.errors import Cancelled
 from inglenook.types import CancelToken, Locator, Section
 
-__all__ = ["Heading", "sections_by_heading"]
+__all__ = ["Heading", "sections_by_heading", "spans"]
 
 _MOST_CHARACTERS = 100_000
 
@@ -32,21 +32,26 @@ def sections_by_heading(
     blank lines.
     """
     lines = _Lines(text)
-    for start, end, path in _spans(text, headings):
+    for start, end, path in spans(text, headings, []):
         for first, last in _windows(text, start, end):
             if cancel.cancelled:
                 raise Cancelled
             yield Section(text[first:last], Locator("line", lines.number(first)), path, first)
 
 
-def _spans(text: str, headings: Iterable[Heading]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    path: list[Heading] = []
+def spans(
+    text: str, headings: Iterable[Heading], path: list[Heading]
+) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Where each heading and what stands below it begins and ends, with its path of titles.
+
+    `path` holds the headings in force before the text, and after it those at its end.
+    """
     start, body = 0, 0
     for heading in headings:
         if text[body : heading.start].strip():
             yield start, heading.start, tuple(entry.title for entry in path)
             start = heading.start
-        path = [entry for entry in path if entry.level < heading.level]
+        path[:] = [entry for entry in path if entry.level < heading.level]
         path.append(heading)
         body = heading.end
     yield start, len(text), tuple(entry.title for entry in path)

@@ -12,7 +12,7 @@ from typing import Any
 
 from inglenook.errors import Cancelled, LoadError
 from inglenook.types import CancelToken, LoadRequest, Locator, Notice, Section
-from inglenook_text.decoding import read_text
+from inglenook_text.decoding import read_text, without_invisible
 from inglenook_text.sections import sections_by_heading
 
 __all__ = ["JsonLoader"]
@@ -40,7 +40,7 @@ class JsonLoader:
         """
         decoded = read_text(request)
         yield from decoded.notices
-        if request.path.suffix.lower() in _LINES or request.name.lower().endswith(_LINES):
+        if request.extension in _LINES:
             yield from _json_lines(decoded.text, request.name, cancel)
             return
         try:
@@ -144,6 +144,7 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
             waiting.extend(reversed(list(_members(current, place))))
         elif current is not None and current != "":
             text = str(current).lower() if isinstance(current, bool) else str(current)
+            text = without_invisible(text)
             yield f"{place}: {text}" if place else text
 
 

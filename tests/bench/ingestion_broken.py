@@ -17,12 +17,35 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from xml.sax.saxutils import escape
 
-__all__ = ["BROKEN_KINDS", "HOSTILE", "BrokenKind", "OddEntry", "make_odd_entries"]
+__all__ = [
+    "BROKEN_KINDS",
+    "HOSTILE",
+    "LAUGHS",
+    "PAGE",
+    "BrokenKind",
+    "OddEntry",
+    "docx_members",
+    "make_docx",
+    "make_odd_entries",
+    "make_odt",
+    "make_xlsx",
+    "pdf_file",
+    "zip_of",
+]
 
 GIGABYTE = 1_000_000_000
+PAGE = (
+    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 4 0 R"
+    " /Resources << /Font << /F1 5 0 R >> >> >>"
+)
+_IMAGE = (
+    "<< /Type /XObject /Subtype /Image /Width 64 /Height 64 /BitsPerComponent 8"
+    " /ColorSpace /DeviceGray /Filter /FlateDecode >>"
+)
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_LAUGHS = (
+LAUGHS = (
     "<!DOCTYPE x ["
     '<!ENTITY a0 "lolololololololololol">'
     + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
@@ -83,13 +106,7 @@ def pdf_of_content(content: bytes, filters: str, salt: str = "") -> bytes:
         [
             ("<< /Type /Catalog /Pages 2 0 R >>", b""),
             ("<< /Type /Pages /Kids [3 0 R] /Count 1 >>", b""),
-            (
-                (
-                    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 4 0 R"
-                    " /Resources << /Font << /F1 5 0 R >> >> >>"
-                ),
-                b"",
-            ),
+            (PAGE, b""),
             (f"<< /Filter {filters} >>", content),
             ("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", b""),
         ],
@@ -158,21 +175,9 @@ def _scanned_pdf(salt: str) -> bytes:
         [
             ("<< /Type /Catalog /Pages 2 0 R >>", b""),
             ("<< /Type /Pages /Kids [3 0 R] /Count 1 >>", b""),
-            (
-                (
-                    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 300] /Contents 4 0 R"
-                    " /Resources << /XObject << /Im1 5 0 R >> >> >>"
-                ),
-                b"",
-            ),
+            (PAGE.replace("/Font << /F1", "/XObject << /Im1"), b""),
             ("<< >>", draw),
-            (
-                (
-                    "<< /Type /XObject /Subtype /Image /Width 64 /Height 64 /BitsPerComponent 8"
-                    " /ColorSpace /DeviceGray /Filter /FlateDecode >>"
-                ),
-                picture,
-            ),
+            (_IMAGE, picture),
         ],
         salt,
     )
@@ -333,7 +338,7 @@ def _docx_of_paragraphs(salt: str) -> bytes:
 
 def _docx_of_entities(salt: str) -> bytes:
     document = (
-        f'<?xml version="1.0"?>{_LAUGHS}<w:document xmlns:w="{_W}"><w:body>'
+        f'<?xml version="1.0"?>{LAUGHS}<w:document xmlns:w="{_W}"><w:body>'
         "<w:p><w:r><w:t>&a11;</w:t></w:r></w:p></w:body></w:document>"
     )
     return zip_of(docx_members(document.encode()), salt)
@@ -344,14 +349,26 @@ def _cut_docx(salt: str) -> bytes:
     return whole[: len(whole) // 2]
 
 
-def _xlsx_bomb(salt: str) -> bytes:
+def make_docx(text: str) -> bytes:
+    """A Word document that is whole."""
+    body = f"<w:p><w:r><w:t>{escape(text)}</w:t></w:r></w:p>"
+    document = f'<w:document xmlns:w="{_W}"><w:body>{body}</w:body></w:document>'
+    return zip_of(docx_members(document.encode()))
+
+
+def make_xlsx(text: str) -> bytes:
+    """A workbook that is whole."""
     from openpyxl import Workbook
 
     book = Workbook()
-    book.active["A1"] = "Amount"
+    book.active["A1"], book.active["A2"] = "Subject", text
     out = io.BytesIO()
     book.save(out)
-    with zipfile.ZipFile(out) as archive:
+    return out.getvalue()
+
+
+def _xlsx_bomb(salt: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(make_xlsx("Amount"))) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     del members["xl/worksheets/sheet1.xml"]
     head = (
@@ -361,22 +378,39 @@ def _xlsx_bomb(salt: str) -> bytes:
     return _bomb_in(members, "xl/worksheets/sheet1.xml", head.encode(), salt)
 
 
+_ODT_HEAD = (
+    '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+    ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:version="1.2">'
+    "<office:body><office:text>"
+)
+
+
+def _odt_members() -> dict[str, bytes]:
+    space = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+    kind = "application/vnd.oasis.opendocument.text"
+    entries = "".join(
+        f'<m:file-entry m:full-path="{path}" m:media-type="{media}"/>'
+        for path, media in (("/", kind), ("content.xml", "text/xml"))
+    )
+    manifest = f'<m:manifest xmlns:m="{space}" m:version="1.2">{entries}</m:manifest>'
+    return {"mimetype": kind.encode(), "META-INF/manifest.xml": manifest.encode()}
+
+
+def make_odt(text: str) -> bytes:
+    """An OpenDocument text that is whole."""
+    ends = "</office:text></office:body></office:document-content>"
+    content = f"{_ODT_HEAD}<text:p>{escape(text)}</text:p>{ends}"
+    return zip_of({**_odt_members(), "content.xml": content.encode()})
+
+
 def _odt_bomb(salt: str) -> bytes:
-    manifest = (
-        '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
-        '<manifest:file-entry manifest:full-path="/"'
-        ' manifest:media-type="application/vnd.oasis.opendocument.text"/></manifest:manifest>'
-    )
-    head = (
-        '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
-        ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:text>'
-        "<text:p>Hello</text:p>"
-    )
-    members = {
-        "mimetype": b"application/vnd.oasis.opendocument.text",
-        "META-INF/manifest.xml": manifest.encode(),
-    }
-    return _bomb_in(members, "content.xml", head.encode(), salt)
+    head = f"{_ODT_HEAD}<text:p>Hello</text:p>"
+    return _bomb_in(_odt_members(), "content.xml", head.encode(), salt)
+
+
+def _cut_odt(salt: str) -> bytes:
+    whole = make_odt(f"This text {salt} was whole once. " * 50)
+    return whole[: len(whole) // 2]
 
 
 # --- text and trees -------------------------------------------------------------------------------
@@ -384,10 +418,6 @@ def _odt_bomb(salt: str) -> bytes:
 
 def _deep_json(salt: str) -> bytes:
     return b'{"' + salt.encode() + b'": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
-
-
-def _xml_of_entities(salt: str) -> bytes:
-    return f'<?xml version="1.0"?>{_LAUGHS}<x salt="{salt}">&a11;</x>'.encode()
 
 
 def _picture(salt: str) -> bytes:
@@ -431,7 +461,7 @@ BROKEN_KINDS: tuple[BrokenKind, ...] = (
     BrokenKind("picture-named", ".pdf", _NOT_TEXT, _picture),
     BrokenKind("pdf-bomb", ".pdf", _TOO_MUCH, _pdf_bomb),
     BrokenKind("encrypted", ".zip", ("encrypted",), _locked_zip),
-    BrokenKind("entities", ".xml", _TOO_MUCH, _xml_of_entities),
+    BrokenKind("cut-short", ".odt", ("broken",), _cut_odt),
     BrokenKind("white-space", ".md", ("broken",), lambda salt: b" \n\t" * (1 + len(salt))),
     BrokenKind("text-named", ".docx", _NOT_TEXT, lambda salt: f"Just text, {salt}.".encode()),
     BrokenKind("gzip-named", ".html", _NOT_TEXT, _svgz),
@@ -449,7 +479,8 @@ _SLOW = ("too large", "broken", "timed out")
 HOSTILE: tuple[BrokenKind, ...] = (
     BrokenKind("stream of 1 GB", ".pdf", _SLOW, _pdf_bomb),
     BrokenKind("stream in a stream of 4 GB", ".pdf", _SLOW, _pdf_bomb_in_bomb),
-    BrokenKind("44 MB of operators", ".pdf", _SLOW, _pdf_of_operators),
+    # Read to its end it is a page without a word.
+    BrokenKind("44 MB of operators", ".pdf", (*_SLOW, "no text: needs OCR"), _pdf_of_operators),
     BrokenKind("pages in a circle", ".pdf", _SLOW, _pdf_in_a_circle),
     BrokenKind("part of 1 GB", ".docx", _SLOW, _docx_bomb),
     BrokenKind("3 million paragraphs", ".docx", _SLOW, _docx_of_paragraphs),

@@ -247,6 +247,6 @@ def make_growth(folder: Path, chunks: int, *, seed: int = 5) -> None:
 
 
 def _growing(prose: Prose, chunks: int) -> Iterator[str]:
-    per_file, characters_per_chunk = 50, 800
+    per_file, characters_per_chunk = 50, 630
     for _ in range(max(1, chunks // per_file)):
         yield f"{prose.title()}\n\n{prose.text(per_file * characters_per_chunk)}\n"

@@ -40,6 +40,10 @@ QUEUE_FILE = "retries.sqlite"
 _ALL = "*"
 """Stands for the path of every source that failed."""
 
+_LIMIT_HINT = (
+    " On Linux the limits can be raised: "
+    "sysctl fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024"
+)
 _MAGIC = re.compile(r"[*?\[]")
 _SEPARATORS = re.compile(r"[\\/]+" if os.sep == "\\" else r"/+")
 
@@ -326,41 +330,43 @@ class _Eyes:
         self._identities: dict[str, tuple[int, int] | None] = {}
         self._said = ""
         self._places: frozenset[Place] = frozenset()
-        self.see = False
-        """Whether what can be watched is watched."""
 
     def look(self, places: frozenset[Place]) -> Generator[Notice, None, bool]:
         """Watch these places; say, once, if the system does not let us.
 
-        Returns whether it began anew; it goes on where all is as it was.
+        Returns whether it began anew, so that changes may have been missed.
         """
-        if places == self._places and not self._stale():
-            return False
-        self.close()
-        self._places = places
-        self._identities = {place.folder: _identity(place.folder) for place in places}
-        here = [place for place in places if self._identities[place.folder] is not None]
-        self.see = True
-        for part in ([p for p in here if not p.names], [p for p in here if p.names]):
-            if part:
-                glance = _Glance(part, self._ignored, self._times, self._notice)
-                self._glances.append(glance)
-                glance.start()
+        blind = any(glance.trouble for glance in self._glances)
+        anew = places != self._places or self._stale()
+        if anew or blind:
+            self.close()
+            self._places = places
+            self._identities = {place.folder: _identity(place.folder) for place in places}
+            here = [place for place in places if self._identities[place.folder] is not None]
+            for part in ([p for p in here if not p.names], [p for p in here if p.names]):
+                if part:
+                    glance = _Glance(part, self._ignored, self._times, self._notice)
+                    self._glances.append(glance)
+                    glance.start()
         for glance in self._glances:
             glance.ready.wait()
             if glance.trouble:
-                self.see = False
                 yield from self._trouble(glance.trouble)
-        return True
+        return anew or (blind and self.see)
+
+    @property
+    def see(self) -> bool:
+        """Whether everything that is there is watched."""
+        return all(glance.sees_all for glance in self._glances)
 
     def _trouble(self, trouble: str) -> Iterator[Notice]:
         if trouble != self._said:
             self._said = trouble
+            limit = _LIMIT_HINT if "limit" in trouble or "Too many" in trouble else ""
             yield Notice(
-                "watch-limit",
+                "cannot-watch",
                 f"Changes cannot be watched: {trouble} Instead everything is looked at every "
-                f"{self._times.blind_sweep:g} s. On Linux more may help: "
-                "sysctl fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024",
+                f"{self._times.blind_sweep:g} s.{limit}",
             )
 
     def noticed(self) -> bool:
@@ -412,7 +418,9 @@ class _Glance:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inglenook-watch", daemon=True)
         self.ready = threading.Event()
+        self.sees_all = True
         self.trouble = ""
+        """What keeps it from watching, if anything does."""
         self.lost = False
         """A place itself was deleted or moved: it is not watched any more."""
 
@@ -424,31 +432,42 @@ class _Glance:
         self._thread.join()
 
     def _run(self) -> None:
-        from watchfiles import watch
-
         try:
-            for changes in watch(
-                *self._places,
-                watch_filter=self._counts,
-                debounce=int(self._times.longest_burst * 1000),
-                step=int(self._times.settle * 1000),
-                stop_event=self._stop,
-                rust_timeout=200,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-                recursive=self._recursive,
-                ignore_permission_denied=True,
-            ):
-                self.ready.set()
-                if changes:
-                    self._notice()
+            try:
+                self._watch(all_of_it=True)
+            except PermissionError:
+                # Watched without the folders that are closed to us; but then the library does not
+                # say either when there are too many.
+                self.sees_all = False
+                self._watch(all_of_it=False)
         except FileNotFoundError:
             self.lost = True  # It went just now; it is looked for again.
         # Whatever keeps the library from watching: files can be looked at without it.
         except Exception as error:  # noqa: BLE001
-            self.trouble = _in_short(error)
+            self.sees_all, self.trouble = False, _in_short(error)
+            if self.ready.is_set():
+                self._notice()  # It saw until now: what came with the error may be a change.
         finally:
             self.ready.set()
+
+    def _watch(self, *, all_of_it: bool) -> None:
+        from watchfiles import watch
+
+        for changes in watch(
+            *self._places,
+            watch_filter=self._counts,
+            debounce=int(self._times.longest_burst * 1000),
+            step=int(self._times.settle * 1000),
+            stop_event=self._stop,
+            rust_timeout=200,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=self._recursive,
+            ignore_permission_denied=not all_of_it,
+        ):
+            self.ready.set()
+            if changes:
+                self._notice()
 
     def _counts(self, change: Change, path: str) -> bool:
         """Whether a change matters."""

@@ -41,7 +41,9 @@ def told(error: BaseException, session: Session, arguments: Sequence[str]) -> in
         # click ends so when the reader of stdout has gone away.
         return error.code if isinstance(error.code, int) else READER_GONE
     kind, message, hint, code = _described(error, session)
-    if _wants_json(arguments):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        session.terminal.error(message)  # It is the help, and speaks for itself.
+    elif _wants_json(arguments):
         _tell_machine(session.terminal, kind, message, hint, code, arguments)
     else:
         session.terminal.error(f"Error: {message}" + (f"\n{hint}" if hint else ""))

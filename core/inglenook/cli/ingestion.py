@@ -1,73 +1,146 @@
-"""Reads an assistant's documents, shows how far it is, and prints how each one ended."""
+"""Reads an assistant's documents as a job in the room, and shows how far it is."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
-from inglenook.cli.columns import columns, count, shortened
-from inglenook.cli.interrupts import stopped_by_interrupt
-from inglenook.cli.progress import Progress
-from inglenook.cli.terminal import visible
-from inglenook.errors import InglenookError
-from inglenook.types import (
-    CancelToken,
-    IngestPlan,
-    IngestProgress,
-    IngestReport,
-    Notice,
-    SourceResult,
-)
+from inglenook.assistants.passwords import Passwords
+from inglenook.cli.interrupts import INTERRUPTED, end_at_once, stopped_by_interrupt
+from inglenook.cli.outcomes import failures, summary
+from inglenook.cli.reading_progress import ReadingProgress
+from inglenook.errors import Cancelled, InglenookError
+from inglenook.jobs import Job, JobRoom
+from inglenook.types import CancelToken, IngestEvent, IngestPlan, IngestProgress, IngestReport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inglenook.assistants.assistant import Assistant
     from inglenook.cli.session import Session
 
 __all__ = [
+    "Reading",
     "exit_code",
-    "outcomes",
+    "follow",
     "prepare",
+    "read_and_ask",
     "read_documents",
     "read_first",
-    "report_form",
     "require_model",
-    "summary",
 ]
 
-_MESSAGE = 160
-_TO_DO = {
-    "broken": "replace it with a whole copy",
-    "encrypted": "save a copy without a password",
-    "no text: needs OCR": "run a text recognition (OCR) over it",
-    "too large": "split it into smaller files",
-    "unsupported": "see what can be read with: nook doctor",
-    "unreadable": "check its permissions",
-    "timed out": "try again, or split it",
-}
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An ingestion that has ended: what was to be done, and how it went."""
+
+    plan: IngestPlan
+    report: IngestReport
 
 
 def read_documents(
-    session: Session, assistant: Assistant, *, retry_failed: bool = False
-) -> IngestReport:
-    """Read what is new or changed. Ctrl-C stops between two documents and keeps what is done."""
-    cancel = CancelToken()
-    report: IngestReport | None = None
-    with stopped_by_interrupt(cancel), Progress(session.terminal) as progress:
-        for event in assistant.ingest_events(cancel, retry_failed=retry_failed):
-            if isinstance(event, IngestPlan) and event.to_read:
-                progress.show("reading", 0, event.to_read)
-            elif isinstance(event, IngestProgress):
-                progress.show(visible(event.name), event.done, event.total)
-            elif isinstance(event, SourceResult):
-                for notice in event.notices:
-                    progress.note(visible(f"{event.name}: {notice.message}"))
-            elif isinstance(event, Notice):
-                progress.note(visible(event.message))
-            elif isinstance(event, IngestReport):
-                report = event
+    session: Session,
+    assistant: Assistant,
+    *,
+    retry_failed: bool | Collection[str] = False,
+    passwords: Passwords | None = None,
+    verbose: bool = False,
+) -> Reading:
+    """Read what is new or changed. Ctrl-C finishes what is in hand and keeps what is done.
+
+    Args:
+        session: The run.
+        assistant: Whose documents.
+        retry_failed: Read again what failed before; or only the sources with these paths.
+        passwords: What to try on encrypted documents; by default what the keyring has.
+        verbose: Show every note.
+    """
+    known = passwords or Passwords()
+
+    def work(cancel: CancelToken) -> Iterator[IngestEvent]:
+        return assistant.ingest_events(
+            cancel,
+            retry_failed=retry_failed,  # type: ignore[arg-type]
+            passwords=known,
+        )
+
+    stop = CancelToken()
+    room = JobRoom(at_once=1)
+    try:
+        with stopped_by_interrupt(stop):
+            name = f"Reading the documents of {assistant.name}"
+            job = room.start(name, work, passing=(IngestProgress,))
+            stop.on_cancel(job.cancel)
+            return follow(session, job, stop, verbose=verbose)
+    except KeyboardInterrupt:
+        end_at_once(session.terminal)
+        raise
+    finally:
+        room.close()
+
+
+def follow(
+    session: Session, job: Job[IngestEvent], stop: CancelToken, *, verbose: bool = False
+) -> Reading:
+    """Show a job until it has ended. Raises what it failed with.
+
+    Args:
+        session: The run.
+        job: An ingestion.
+        stop: Says when the user wants it to stop.
+        verbose: Show every note.
+    """
+    plan, report = IngestPlan(0, 0, 0, 0), None
+    with ReadingProgress(session.terminal, verbose=verbose) as progress:
+        forget = stop.on_cancel(partial(_say_stopping, progress))
+        try:
+            for event in job.observe():
+                progress.show(event)
+                if isinstance(event, IngestPlan):
+                    plan = event
+                elif isinstance(event, IngestReport):
+                    report = event
+        finally:
+            forget()
+    job.check()
     if report is None:
-        raise InglenookError(f"Reading the documents of '{assistant.name}' ended without a report.")
-    return report
+        if job.state == "cancelled":
+            raise Cancelled
+        raise InglenookError(f"{job.name} ended without a report.")
+    return Reading(plan, report)
+
+
+def _say_stopping(progress: ReadingProgress) -> None:
+    # Whoever reads stderr may be gone by now; it stops all the same.
+    with suppress(OSError):
+        progress.say("Stopping: what is in hand is finished first. Ctrl-C again ends it at once.")
+
+
+def read_and_ask(
+    session: Session,
+    assistant: Assistant,
+    *,
+    retry_failed: bool = False,
+    verbose: bool = False,
+) -> IngestReport:
+    """Read what is new or changed; on a terminal, ask for the passwords that are missing."""
+    passwords = Passwords()
+    first = read_documents(
+        session, assistant, retry_failed=retry_failed, passwords=passwords, verbose=verbose
+    )
+    if not session.terminal.interactive or first.report.cancelled:
+        return first.report
+    from inglenook.cli.password_questions import with_passwords
+
+    def read_again(paths: Collection[str]) -> IngestReport:
+        again = read_documents(session, assistant, retry_failed=paths, passwords=passwords)
+        return again.report
+
+    return with_passwords(session.terminal, passwords, first, read_again)
 
 
 def prepare(session: Session, assistant: Assistant, *, ingest: bool = True) -> int:
@@ -84,11 +157,10 @@ def read_first(session: Session, assistant: Assistant) -> int:
     if not assistant.needs_ingest:
         return 0
     session.terminal.note(f"Reading the documents of {assistant.name} for the first time.")
-    report = read_documents(session, assistant)
+    report = read_documents(session, assistant).report
     session.terminal.note(summary(report))
-    failed = [r for r in report.results if r.outcome in ("failed", "quarantined")]
-    for result in failed:
-        session.terminal.error(f"{visible(result.name)}: {result.outcome}: {_reason(result)}")
+    for line in failures(report.results):
+        session.terminal.error(line)
     return exit_code(report)
 
 
@@ -100,46 +172,6 @@ def require_model(session: Session, assistant: Assistant) -> None:
     model_files(assistant.profile.model, base, session.installation.library)
 
 
-def outcomes(report: IngestReport) -> str:
-    """A table of every source that is not just as it was before; "" if there is none."""
-    rows = [
-        (result.outcome, visible(result.name), str(result.chunks or ""), _reason(result))
-        for result in report.results
-        if result.outcome != "unchanged"
-    ]
-    return columns(("OUTCOME", "SOURCE", "CHUNKS", ""), rows) if rows else ""
-
-
-def _reason(result: SourceResult) -> str:
-    if result.outcome not in ("failed", "quarantined"):
-        return ""
-    message = result.message.removeprefix(f"{result.name}: ")
-    message = message.replace(result.name, visible(result.name))
-    said = f"{result.reason}: {message}" if result.reason else message
-    # A message of two sentences says by itself what to do.
-    to_do = "" if ". " in message else _TO_DO.get(result.reason, "")
-    return visible(shortened(said, _MESSAGE)) + (f" → {to_do}" if to_do else "")
-
-
-def summary(report: IngestReport) -> str:
-    """One line: how many sources ended how, and what there is now."""
-    counts = Counter(result.outcome for result in report.results)
-    parts = ", ".join(f"{number} {outcome}" for outcome, number in counts.most_common())
-    stopped = " Stopped before the end; run it again to go on." if report.cancelled else ""
-    return (
-        f"{parts or 'nothing to do'}; {count(report.sources, 'source')} and "
-        f"{count(report.chunks, 'chunk')} in {report.seconds:.1f} s.{stopped}"
-    )
-
-
-def report_form(assistant: str, report: IngestReport) -> dict[str, Any]:
-    """The report as `nook ingest --json` prints it."""
-    from inglenook.assistants.forms import VERSION, plain
-
-    counts = Counter(result.outcome for result in report.results)
-    return {"version": VERSION, "assistant": assistant, "counts": dict(counts), **plain(report)}
-
-
 def exit_code(report: IngestReport) -> int:
     """0 all in, 1 some failed, 130 stopped."""
-    return 130 if report.cancelled else report.exit_code
+    return INTERRUPTED if report.cancelled else report.exit_code

@@ -27,7 +27,7 @@ and prints its help elsewhere. Results go to standard output, notes and progress
 | Exit code | Meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done in part: some documents could not be read, `doctor` found a problem |
+| 1 | done in part: some documents could not be read; `doctor` or `kb status` found a problem |
 | 2 | misuse: an unknown name, a wrong option, an Assistantfile with errors |
 | 3 | failed |
 | 130 | stopped with Ctrl-C |

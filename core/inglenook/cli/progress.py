@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress"]
 
+_BAR = 20
+_NUMBERS = 18
 _LABEL = 40
+_LEAST_LABEL = 8
 
 
 class Progress:
@@ -45,15 +48,21 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, what: str, done: int, total: int) -> None:
-        """Show that `what` is at `done` of `total`; 0 of 0 is unknown."""
+    def show(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Show that `what` is at `done` of `total`; 0 of 0 is unknown.
+
+        Args:
+            detail: What else there is to say of it, such as its speed.
+        """
         if not self._terminal.shows_progress:
             return
         bar = self._started()
-        label = shortened(safe_text(what), _LABEL)
+        # The numbers matter more than the name, which gets what they leave.
+        room = bar.console.width - _BAR - _NUMBERS - len(detail)
+        label = shortened(safe_text(what), min(_LABEL, room)) if room >= _LEAST_LABEL else ""
         if self._task is None:
-            self._task = bar.add_task("", total=None, what=label)
-        bar.update(self._task, completed=done, total=total or None, what=label)
+            self._task = bar.add_task("", total=total or None, what=label, detail=detail)
+        bar.update(self._task, completed=done, total=total or None, what=label, detail=detail)
 
     def note(self, text: str) -> None:
         """Write a line above the bar, once."""
@@ -73,8 +82,10 @@ class Progress:
 
             numbers: Any = DownloadColumn() if self._unit == "bytes" else MofNCompleteColumn()
             # Names of files may look like markup; they are shown as they are.
+            detail = TextColumn("{task.fields[detail]}", markup=False)
             label = TextColumn("{task.fields[what]}", markup=False)
             console = Console(file=sys.stderr)
-            self._bar = Bar(BarColumn(), numbers, label, console=console, transient=True)
+            line = (BarColumn(_BAR), numbers, detail, label)
+            self._bar = Bar(*line, console=console, transient=True)
             self._bar.start()
         return self._bar

@@ -62,3 +62,11 @@ class Session:
         from inglenook.assistants.installation import Installation
 
         return Installation(self.settings, self.host)
+
+    def fresh_installation(self) -> Installation:
+        """The same with what the user has set by now, for who runs long."""
+        from inglenook.assistants.installation import Installation
+        from inglenook.configuration import load_settings
+
+        settings = load_settings(home=self.home, plugins_enabled=self.plugins_enabled)
+        return Installation(settings, self.host)

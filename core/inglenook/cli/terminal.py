@@ -111,6 +111,16 @@ class Terminal:
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
+    def secret(self, question: str) -> str | None:
+        """Ask for what nobody else should see; None if nothing more will be typed."""
+        from getpass import getpass
+
+        try:
+            return getpass(f"{safe_text(question)} ", stream=sys.stderr)
+        except EOFError:
+            sys.stderr.write("\n")
+            return None
+
     def status(self, text: str) -> None:
         """Show, in place, what is being waited for; "" takes it away. Only on a terminal."""
         if not self.shows_progress or not (text or self._status_shown):

@@ -167,6 +167,7 @@ class ReaderProcess:
                         file_bytes=self._limits.content.inflated_bytes,
                         open_files=_OPEN_FILES,
                         network=False,
+                        outlives_parent=False,
                     ),
                     environment={
                         key: os.environ[key] for key in _SEEN_BY_READERS if key in os.environ

@@ -9,6 +9,7 @@ __all__ = ["ProcessLimits", "apply_limits"]
 
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,23 @@ class ProcessLimits:
         open_files: Descriptors (`RLIMIT_NOFILE`).
         network: Whether it may speak to anybody. Without, it gets an empty network of its own
             where the kernel allows that (Linux).
+        outlives_parent: Whether it may go on when the thread that started it has ended, also when
+            that was killed. A child stuck in native code does not hear its input end (Linux).
     """
 
     memory_bytes: int = 0
     file_bytes: int = 0
     open_files: int = 0
     network: bool = True
+    outlives_parent: bool = True
 
 
 def apply_limits(limits: ProcessLimits) -> None:
     """Limit this process from now on."""
     if not limits.network:
         _leave_network()
+    if not limits.outlives_parent:
+        _end_with_parent()
     if sys.platform == "win32":
         return
     import resource
@@ -67,3 +73,12 @@ def _leave_network() -> None:
     # right to read other people's files in it.
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
     ctypes.CDLL(None, use_errno=True).unshare(flags)
+
+
+def _end_with_parent() -> None:
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

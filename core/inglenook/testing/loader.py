@@ -78,7 +78,7 @@ class LoaderKit(Kit):
             assert all(section.start == 0 for section in sections)
             assert len({section.locator for section in sections}) == len(sections)
             return
-        content = sample.read_text("utf-8")
+        content = sample.read_text("utf-8") if self.keeps_file_text else ""
         end = 0
         for section in sections:
             assert section.start >= end

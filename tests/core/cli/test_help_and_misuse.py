@@ -64,6 +64,14 @@ def test_a_missing_argument_is_misuse(nook):
     assert "REFERENCE" in ran.err
 
 
+@pytest.mark.parametrize("group", ["kb", "profile"])
+def test_a_group_without_a_command_shows_its_help(nook, group):
+    ran = nook(group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"Usage: nook {group} ")
+    assert "Error" not in ran.err
+
+
 def test_stream_without_json_is_misuse(nook):
     ran = nook("ask", "contoso", "hello", "--stream")
     assert ran.code == 2

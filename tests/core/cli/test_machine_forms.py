@@ -76,6 +76,10 @@ class TestWithModels:
         answer = json.loads(nook("ask", *question).out)
         expected = examples("nook ask NAME QUESTION --json")[0]
         same_keys(shape(expected), shape(answer))
+        file = folder / "Assistantfile"
+        file.write_text(file.read_text() + "STORE chroma\n")
+        rebuilt = json.loads(nook("kb", "rebuild", "./office", "--json").out)
+        same_keys(shape(examples("nook kb rebuild NAME --json")[0]), shape(rebuilt))
         found = json.loads(nook("search", "./office", "password", "--json").out)
         assert found.keys() == examples("nook search NAME QUERY --json")[0].keys()
         assert found["passages"][0].keys() == expected["passages"][0].keys()
@@ -86,3 +90,29 @@ class TestWithModels:
         (folder / "Assistantfile").write_text("FROM no-such-model\nFILE ./*.txt\n")
         last = json.loads(nook("ask", *question, "--stream").out)
         assert last.keys() == failed.keys()
+
+
+class TestWithoutModels:
+    def test_plans_watched_runs_and_the_states_of_knowledge_have_the_keys_of_their_examples(
+        self, nook, papers, running
+    ):
+        papers.write("empty.txt", "")
+        plan = json.loads(nook("ingest", "./papers", "--dry-run", "--json").out)
+        same_keys(shape(examples("nook ingest NAME --dry-run --json")[0]), shape(plan))
+        watched = running("ingest", "./papers", "--watch", "--json")
+        watched.until(lambda: watched.out)
+        (papers.folder / "Assistantfile").write_text("FIEL ./documents\n")
+        watched.until(lambda: len(watched.out) > 1)
+        assert watched.stop() == 130
+        report, error = (json.loads(watched.out[index]) for index in (0, -1))
+        run, failed = examples("nook ingest NAME --watch --json")
+        same_keys(shape(run), shape(report), free=("counts",))
+        same_keys(shape(failed), shape(error))
+
+    def test_upkeep_prints_the_keys_of_its_examples(self, nook, papers):
+        papers.write("empty.txt", "")
+        nook("ingest", "./papers")
+        papers.write("one.txt", "Something else.\n")
+        for command in ("status", "vacuum"):
+            real = json.loads(nook("kb", command, "./papers", "--json").out)
+            same_keys(shape(examples(f"nook kb {command} NAME --json")[0]), shape(real))

@@ -3,98 +3,13 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
-import select
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from inglenook.cli.columns import columns
 from inglenook.cli.terminal import safe_text, visible
-
-
-class Screen:
-    """A run of `nook` that believes it has a terminal."""
-
-    def __init__(self, arguments: list[str], environment: dict[str, str], cwd) -> None:
-        self._main, worker = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "inglenook", *arguments],
-            stdin=worker,
-            stdout=worker,
-            stderr=worker,
-            env={**environment, "TERM": "xterm"},
-            cwd=cwd,
-            start_new_session=True,
-        )
-        os.close(worker)
-        self.raw = ""
-
-    @property
-    def text(self) -> str:
-        """What was written, without what steers the terminal."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw).replace("\r\n", "\n")
-
-    def type(self, text: str) -> None:
-        os.write(self._main, text.encode())
-
-    def wait_for(self, text: str, timeout_s: float = 120) -> None:
-        until = time.monotonic() + timeout_s
-        while text not in self.text:
-            assert time.monotonic() < until, f"no {text!r} in {self.text!r}"
-            if not self._read():
-                assert text in self.text, self.text
-                return
-
-    def wait_for_more(self, characters: int, timeout_s: float = 120) -> None:
-        """Until that much more was written."""
-        until = time.monotonic() + timeout_s
-        wanted = len(self.text) + characters
-        while len(self.text) < wanted:
-            assert time.monotonic() < until, self.text
-            self._read()
-
-    def _read(self) -> bool:
-        if not select.select([self._main], [], [], 0.2)[0]:
-            return True
-        try:
-            data = os.read(self._main, 65536)
-        except OSError:
-            return False
-        self.raw += data.decode("utf-8", "replace")
-        return bool(data)
-
-    def end(self, timeout_s: float = 120) -> int:
-        """Read to the end; the exit code."""
-        until = time.monotonic() + timeout_s
-        while self._read() and time.monotonic() < until:
-            if self.process.poll() is not None and not select.select([self._main], [], [], 0)[0]:
-                break
-        return self.process.wait(timeout=10)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._main)
-
-
-@pytest.fixture
-def screen(environment, tmp_path) -> Iterator:
-    opened: list[Screen] = []
-
-    def start(*arguments: str) -> Screen:
-        opened.append(Screen(list(arguments), environment, tmp_path))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.close()
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ class Misbehaving:
         ctypes.string_at(0)
         yield
 
+    def _stick(self, argument, request):
+        # Holds the interpreter's lock in native code: no Python runs in this process any more.
+        ctypes.PyDLL(None).sleep(3600)
+        yield
+
     def _exit(self, argument, request):
         os._exit(3)
         yield

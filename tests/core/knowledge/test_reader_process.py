@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -237,3 +238,29 @@ def test_stopping_ends_a_reading_at_once_and_leaves_no_process(read) -> None:
     thread.join(10)
     assert ended[0] - stopped < 1
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_parser_stuck_in_native_code_ends_with_a_killed_parent(tmp_path) -> None:
+    (tmp_path / "file.bad").write_text("stick")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from inglenook.knowledge.loaders import LoaderEntry, LoaderTable\n"
+        "from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits\n"
+        f"sys.path.insert(0, {str(FOLDER)!r})\n"
+        "entry = LoaderEntry('bad', 'bad_loaders:Misbehaving', 'bad/1')\n"
+        "reader = ReaderProcess(LoaderTable({'.bad': (entry,)}), ReadingLimits())\n"
+        f"list(reader.read(Path({str(tmp_path / 'file.bad')!r}), 'file.bad'))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    children: list[psutil.Process] = []
+    while not children and time.monotonic() < deadline:
+        children = psutil.Process(parent.pid).children()
+        time.sleep(0.05)
+    time.sleep(1.0)
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert [] == alive

@@ -6,11 +6,16 @@ import pytest
 
 from inglenook.testing.loader import LoaderKit
 from inglenook_text.code import CodeLoader
+from inglenook_text.epub import EpubLoader
 from inglenook_text.html import HtmlLoader
 from inglenook_text.markdown import MarkdownLoader
+from inglenook_text.notebook import NotebookLoader
 from inglenook_text.plain import TextLoader
+from inglenook_text.rst import RstLoader
+from inglenook_text.subtitles import SubtitleLoader
 from inglenook_text.table import TableLoader
 from inglenook_text.tree import JsonLoader
+from inglenook_text.xml import XmlLoader
 
 
 class _TextKit(LoaderKit):
@@ -102,3 +107,70 @@ class TestCodeLoader(_TextKit):
     @pytest.fixture
     def loader(self):
         return CodeLoader({})
+
+
+class TestRstLoader(_TextKit):
+    is_one_place = keeps_file_text = True
+    name = "rules.rst"
+    content = "=====\nRules\n=====\n\nBe kind.\n\nשלום\n----\n\nFourteen.\n\nB\n-\n\nEnd.\n"
+    parts = ("Rules", "Be kind.", "שלום", "Fourteen.", "B", "End.")
+
+    @pytest.fixture
+    def loader(self):
+        return RstLoader({})
+
+
+class TestXmlLoader(_TextKit):
+    is_one_place = True
+    name = "books.xml"
+    content = (
+        "<books><book><title>Go</title><price>5</price></book><book><title>C</title></book></books>"
+    )
+    parts = ("Go", "price: 5", "C")
+
+    @pytest.fixture
+    def loader(self):
+        return XmlLoader({})
+
+
+class TestSubtitleLoader(_TextKit):
+    is_one_place = True
+    name = "talk.srt"
+    content = (
+        "1\n00:00:01,000 --> 00:00:02,000\nBe kind.\n\n2\n00:00:03,000 --> 00:00:04,000\nשלום!\n"
+    )
+    parts = ("Be kind.", "שלום!")
+
+    @pytest.fixture
+    def loader(self):
+        return SubtitleLoader({})
+
+
+class TestNotebookLoader(_TextKit):
+    name = "work.ipynb"
+    content = (
+        '{"cells": [{"cell_type": "markdown", "source": ["# Rules\\n", "Be kind."]},'
+        ' {"cell_type": "code", "source": "1 + 1", "outputs": [{"output_type": "execute_result",'
+        ' "data": {"text/plain": ["2"]}}]}], "nbformat": 4}'
+    )
+    parts = ("# Rules\nBe kind.", "1 + 1\n\n2")
+
+    @pytest.fixture
+    def loader(self):
+        return NotebookLoader({})
+
+
+class TestEpubLoader(LoaderKit):
+    """Of one section, because the kit reads a file of one place as text; see also `test_epub`."""
+
+    @pytest.fixture
+    def loader(self):
+        return EpubLoader({})
+
+    @pytest.fixture
+    def sample(self, write_epub, tmp_path):
+        return write_epub(tmp_path / "rules.epub", {"a.xhtml": "<h1>Rules</h1>Be kind.<p>שלום"})
+
+    @pytest.fixture
+    def expected(self):
+        return ("Rules", "Be kind.", "שלום")

@@ -8,6 +8,7 @@ import pytest
 
 from inglenook.errors import LoadError
 from inglenook.testing.loader import read
+from inglenook.types import CancelToken, LoadRequest
 from inglenook_text.code import CodeLoader
 from inglenook_text.html import HtmlLoader
 from inglenook_text.markdown import MarkdownLoader
@@ -15,18 +16,9 @@ from inglenook_text.plain import TextLoader
 from inglenook_text.table import TableLoader
 from inglenook_text.tree import JsonLoader
 
+CORPUS = Path(__file__).parents[2] / "data" / "corpus"
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 HEBREW = "הסיסמה חייבת להכיל לפחות ארבעה עשר תווים, ויש להחליף אותה מדי שנה."
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(loader, name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read(loader({}), path)
-
-    return load
 
 
 # --- encodings ---------------------------------------------------------------------------------
@@ -90,6 +82,44 @@ def test_line_ends_of_every_system_count_as_one_character(load):
     assert [section.text for section in sections] == ["one\ntwo\nthree"]
 
 
+def test_characters_that_only_lay_text_out_are_taken_out_before_offsets_count(load):
+    content = "\u202bשלום\u202c\n\nAB\u00ad\u2066C\n===\n\nx\ufeff\u2060y\u200f\u061c\n"
+    sections, _ = load(TextLoader, "a.txt", content)
+    assert [(section.text, section.start) for section in sections] == [
+        ("שלום", 0),
+        ("ABC\n===\n\nxy", 6),
+    ]
+
+
+def test_joiners_that_letters_need_stay(load):
+    text = "می\u200cخواهم क\u094d\u200dष"
+    sections, _ = load(TextLoader, "a.txt", text)
+    assert sections[0].text == text
+
+
+def test_a_real_file_that_is_base64_is_read_as_it_stands():
+    """Nothing in it says that it is a message, or in which encoding."""
+    sections, notices = read(
+        TextLoader({}), CORPUS / "unstructured/hebrew-text-base64-iso88598i.txt"
+    )
+    assert sections[0].text == "8uPr5e8gVGVzbGEgLSDw4/j5+iDn+unu5CDy7CDk4ff55CDs+On55e0g"
+    assert notices == []
+
+
+def test_a_real_utf_16_file_without_a_mark_is_read():
+    sections, _ = read(TextLoader({}), CORPUS / "unstructured/fake-text-utf-16-le.txt")
+    assert sections[0].text.startswith("This is a test document to use for unit tests.")
+
+
+def test_a_real_file_of_hundreds_of_languages_is_read_whole():
+    path = CORPUS / "unstructured/language-docs/UDHR_first_article_all.txt"
+    sections, notices = read(TextLoader({}), path)
+    text = "".join(section.text for section in sections)
+    assert "כל בני אדם נולדו בני חורין ושווים בערכם ובזכויותיהם." in text
+    assert "是人都生而自由，在尊严和权利上一律平等。" in text
+    assert notices == []
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -109,6 +139,10 @@ def test_a_file_without_text_is_broken_and_says_why(load, content, message):
         (b"%PDF-1.7 ...", "a PDF"),
         (b"PK\x03\x04rest", "zip archive"),
         (b"abc\x00def" * 20, "binary"),
+        (b"\x1f\x8b\x08rest", "gzip archive"),
+        (b"\xfd7zXZ\x00rest", "xz archive"),
+        (b"ID3\x03rest", "recording"),
+        (bytes(range(256)), "binary"),
     ],
 )
 def test_what_is_not_text_is_unsupported_and_named(load, content, message):
@@ -202,6 +236,29 @@ def test_the_encoding_that_a_page_declares_is_used(load):
     assert notices == []
 
 
+def test_words_for_a_picture_are_read_and_file_names_are_not(load):
+    page = "<p>A<img alt='a  duck'>B<img alt='duck_01.jpg'><img alt=''><img src='x'>."
+    sections, _ = load(HtmlLoader, "a.html", page)
+    assert sections[0].text == "A [a duck] B."
+
+
+def test_formulas_are_read_and_their_source_is_not(load):
+    page = "<p>x<math><mi>y</mi><mo>=</mo><mn>1</mn><annotation>\\y=1</annotation></math>"
+    sections, _ = load(HtmlLoader, "a.html", page)
+    assert sections[0].text == "xy=1"
+
+
+def test_the_first_title_of_a_page_is_its_title(load):
+    page = "<title>Mail</title><html><head><title>Junk</title></head><p>text"
+    sections, _ = load(HtmlLoader, "a.html", page)
+    assert (sections[0].headings, sections[0].text) == (("Mail",), "text")
+
+
+def test_bidi_controls_written_as_entities_are_taken_out(load):
+    sections, _ = load(HtmlLoader, "a.html", "<p>&rlm;שלום&#x202C; a&shy;b&zwnj;c")
+    assert sections[0].text == "שלום ab\u200cc"
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "piece", ["<!--", "<a ", "<", "&", "<?", "<div>", '<a "', "<![CDATA[", "</"]
@@ -249,6 +306,52 @@ def test_a_real_semicolon_table_is_read():
     assert "First Name: Sheryl" in sections[0].text
 
 
+def test_the_line_that_names_the_delimiter_is_no_row(load):
+    sections, _ = load(TableLoader, "a.csv", "sep=;\na;b\n1,5;2,5\n")
+    assert [(str(section.locator), section.text) for section in sections] == [
+        ("row 3", "a: 1,5\nb: 2,5")
+    ]
+
+
+def test_a_title_above_the_table_is_no_header(load):
+    content = "Report 2024\n\nname,age,city\nAda,36,London\n"
+    sections, notices = load(TableLoader, "a.csv", content)
+    assert [(str(section.locator), section.text) for section in sections] == [
+        ("row 1", "Report 2024"),
+        ("row 4", "name: Ada\nage: 36\ncity: London"),
+    ]
+    assert notices == []
+
+
+def test_a_quote_that_never_ends_swallows_no_row_and_is_told(load):
+    content = 'a,b\n1,"two\nlines"\n3,"open\n5,6\n'
+    sections, notices = load(TableLoader, "a.csv", content)
+    assert [(str(section.locator), section.text) for section in sections] == [
+        ("row 2", "a: 1\nb: two\nlines"),
+        ("row 3", "a: 3\nb: open"),
+        ("row 4", "a: 5\nb: 6"),
+    ]
+    assert [notice.message for notice in notices] == ["line 4: a quote begins that never ends"]
+
+
+def test_quotes_inside_cells_are_no_open_quotes(load):
+    sections, notices = load(TableLoader, "a.csv", 'size,n\n5" pipe,2\n"he said ""x""",3\n')
+    assert [section.text for section in sections] == [
+        'size: 5" pipe\nn: 2',
+        'size: he said "x"\nn: 3',
+    ]
+    assert notices == []
+
+
+@pytest.mark.parametrize("name", ["csv-too-many-columns.csv", "csv-inconsistent-header.csv"])
+def test_real_ragged_tables_lose_no_cell(name):
+    path = CORPUS / "docling/csv" / name
+    sections, notices = read(TableLoader({}), path)
+    cells = [line.partition(": ")[2] for section in sections for line in section.text.split("\n")]
+    assert cells == path.read_text().replace("\n", ",").strip(",").split(",")
+    assert [notice.code for notice in notices] == ["ragged-rows"]
+
+
 # --- JSON --------------------------------------------------------------------------------------
 
 
@@ -270,6 +373,21 @@ def test_what_is_not_valid_json_is_read_as_text_and_told(load):
     sections, notices = load(JsonLoader, "a.json", '// note\n{"a": 1,}')
     assert sections[0].text == '// note\n{"a": 1,}'
     assert [notice.code for notice in notices] == ["not-json"]
+
+
+def test_the_name_decides_and_not_the_place_where_the_bytes_are(tmp_path):
+    place = tmp_path / "without-an-extension"
+    place.write_text('{"a": 1}\n{"a": 2}\n')
+    request = LoadRequest(place, "members/list.JSONL")
+    assert [str(part.locator) for part in JsonLoader({}).load(request, CancelToken())] == [
+        "row 1",
+        "row 2",
+    ]
+
+
+def test_bidi_controls_written_as_escapes_are_taken_out(load):
+    sections, _ = load(JsonLoader, "a.json", r'{"a": "\u200fשלום\u202c"}')
+    assert sections[0].text == "a: שלום"
 
 
 def test_broken_lines_of_json_lines_are_told_by_number(load):

@@ -1,0 +1,108 @@
+"""`nook kb`: the state of a knowledge base, its vector store, and space that nothing uses."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+
+def catalog_of(home):
+    [pointer] = (home / "data" / "knowledge").glob("*/current")
+    return pointer.with_name(pointer.read_text("utf-8").strip())
+
+
+def test_the_status_names_what_failed_and_what_changed(nook, papers):
+    papers.write("empty.txt", "")
+    nook("ingest", "./papers")
+    papers.write("one.txt", "The first paper is about egrets now.\n")
+    papers.write("new.txt", "A new paper.\n")
+    ran = nook("kb", "status", "./papers")
+    assert ran.code == 0
+    assert ran.out.startswith("papers: 2 sources, 2 chunks\n")
+    assert "documents/empty.txt  broken" in ran.out
+    assert "2 sources changed since the last ingestion:" in ran.out
+    assert "  documents/one.txt\n" in ran.out
+    assert "nook ingest papers" in ran.out
+    assert ran.out.endswith("Everything is in order.\n")
+    form = json.loads(nook("kb", "status", "./papers", "--json").out)
+    assert (form["sources"], form["chunks"], form["healthy"]) == (2, 2, True)
+    assert form["failed"][0]["name"] == "documents/empty.txt"
+    assert form["changed"] == ["documents/new.txt", "documents/one.txt"]
+    assert form["catalog_bytes"] > 0
+
+
+def test_the_status_of_what_was_never_read_says_what_there_is_to_read(nook, papers):
+    ran = nook("kb", "status", "./papers")
+    assert ran.code == 0
+    assert ran.out.startswith("papers: 0 sources, 0 chunks")
+    assert "2 sources changed" in ran.out
+
+
+def test_other_settings_are_outdated(nook, papers):
+    nook("ingest", "./papers")
+    file = papers.folder / "Assistantfile"
+    file.write_text(file.read_text() + "SPLITTER sentences overlap_tokens=8\n")
+    ran = nook("kb", "status", "./papers")
+    assert "other settings than the Assistantfile" in ran.out
+    assert json.loads(nook("kb", "status", "./papers", "--json").out)["outdated"] is True
+
+
+def test_a_damaged_catalog_is_a_problem(nook, papers, home):
+    nook("ingest", "./papers")
+    path = catalog_of(home)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DELETE FROM terms_content")
+    ran = nook("kb", "status", "./papers")
+    form = json.loads(nook("kb", "status", "./papers", "--json").out)
+    assert ran.code == 1
+    assert "Problem: " in ran.out
+    assert "in order" not in ran.out
+    assert (form["healthy"], bool(form["problems"])) == (False, True)
+
+
+def test_vacuum_frees_what_removed_documents_left(nook, papers, home):
+    for number in range(300):
+        papers.write(f"{number}.txt", f"Number {number}. " + "Some words. " * 60)
+    nook("ingest", "./papers")
+    for number in range(300):
+        (papers.documents / f"{number}.txt").unlink()
+    nook("ingest", "./papers")
+    before = catalog_of(home).stat().st_size
+    form = json.loads(nook("kb", "vacuum", "./papers", "--json").out)
+    assert form["freed_bytes"] > before // 2
+    assert catalog_of(home).stat().st_size < before // 2
+    assert nook("kb", "vacuum", "./papers").out == "There was nothing to free.\n"
+    assert "herons" in nook("search", "./papers", "herons").out
+
+
+def test_what_was_never_read_cannot_be_vacuumed_or_rebuilt(nook, papers):
+    for command in ("vacuum", "rebuild"):
+        ran = nook("kb", command, "./papers")
+        assert ran.code == 2
+        assert "No documents have been read yet" in ran.err
+
+
+class TestWithAnEmbedder:
+    @pytest.fixture
+    def home(self, assistant_home):
+        return assistant_home
+
+    def test_rebuild_makes_the_vector_store_anew_without_embedding(self, nook, papers, home):
+        file = papers.folder / "Assistantfile"
+        file.write_text("FROM any\nSTORE chroma\nEMBEDDER minilm:int8\nFILE ./documents\n")
+        assert nook("ingest", "./papers").code == 0
+        before = json.loads(nook("search", "./papers", "birds", "--mode", "vector", "--json").out)
+        form = json.loads(nook("kb", "rebuild", "./papers", "--json").out)
+        assert (form["vectors"], form["assistant"]) == (2, "papers")
+        status = json.loads(nook("kb", "status", "./papers", "--json").out)
+        assert (status["store_vectors"], status["healthy"]) == (2, True)
+        assert status["store_bytes"] > 0
+        after = json.loads(nook("search", "./papers", "birds", "--mode", "vector", "--json").out)
+        assert after["passages"] == before["passages"]
+        told = nook("kb", "rebuild", "./papers")
+        assert "was built anew: 2 vectors in" in told.out
+        assert "2 vectors" in nook("kb", "status", "./papers").out

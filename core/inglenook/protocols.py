@@ -127,7 +127,8 @@ class Loader(Protocol):
 
         Files inside the file are yielded as `PartFile` where they stand; the engine reads them.
         It runs in a process of its own with limits of time, memory and output, may be ended at
-        any moment, writes no file and speaks to nobody.
+        any moment, writes no file and speaks to nobody. `request.path` is opened as it is: a part's
+        path leads to memory, and what it is a link to cannot be opened by name.
 
         Raises `LoadError` with a reason from `LOAD_REASONS`; a file without any text is
         `no text: needs OCR` if it shows pictures, else `broken` or an empty stream with a notice.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 
 __all__ = ["is_garbled"]
 
 _MOST_ODD = 0.15
+_MOST_NAMES = 0.3
 _FEWEST_WORDS = 20
 _MOST_MIXED = 0.3
 _MOST_WITHOUT_VOWEL = 0.25
 _FEWEST_FINALS = 8
 _MOST_FINALS_INSIDE = 0.4
 
+_GLYPH_NAME = re.compile(r"/[A-Za-z]{1,5}[0-9A-F]{1,6}(?![0-9a-z])")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _LATIN_WORD = re.compile(r"(?<![^\W_])[A-Za-z\u00c0-\u024f\u1e00-\u1eff]{4,}(?![^\W_])")
 _VOWEL = re.compile(r"[aeiouyæœøı]", re.IGNORECASE)
@@ -35,6 +38,7 @@ def is_garbled(raw: str, text: str) -> bool:
     """
     return (
         _has_odd_characters(raw)
+        or _is_made_of_glyph_names(raw)
         or _mixes_scripts(text)
         or _has_no_vowels(text)
         or _has_finals_inside(text)
@@ -42,12 +46,21 @@ def is_garbled(raw: str, text: str) -> bool:
 
 
 def _has_odd_characters(text: str) -> bool:
-    shown = "".join(text.split())
+    counts = Counter(text)
+    shown = sum(count for character, count in counts.items() if not character.isspace())
     odd = sum(
-        character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn", "Cc")
-        for character in shown
+        count
+        for character, count in counts.items()
+        if character == "\ufffd" or unicodedata.category(character) in ("Co", "Cn", "Cc")
+        if not character.isspace()
     )
-    return odd > _MOST_ODD * len(shown)
+    return odd > _MOST_ODD * shown
+
+
+def _is_made_of_glyph_names(text: str) -> bool:
+    """As pypdf gives them where a font has names like g95 and nothing else."""
+    named = sum(len(name) for name in _GLYPH_NAME.findall(text))
+    return named > _MOST_NAMES * len(text)
 
 
 def _mixes_scripts(text: str) -> bool:

@@ -112,7 +112,9 @@ def read_pages(
                 yield _notice("page-unreadable", number, f"could not be read: {error}")
         except PageGarbled:
             tally.garbled += 1
-            yield _notice("garbled-text", number, "left out, its fonts hide which letters they show")
+            yield _notice(
+                "garbled-text", number, "left out, its fonts hide which letters they show"
+            )
         else:
             if text:
                 yield Section(text, Locator("page", number), headings.get(number, ()))
@@ -122,9 +124,7 @@ def read_pages(
     _refuse_without_text(request, page_count, tally)
 
 
-def _rest(
-    document: Document, request: LoadRequest, tally: _Tally
-) -> Iterator[PartFile | Notice]:
+def _rest(document: Document, request: LoadRequest, tally: _Tally) -> Iterator[PartFile | Notice]:
     if tally.unreadable > _MOST_UNREADABLE_TOLD:
         more = tally.unreadable - _MOST_UNREADABLE_TOLD
         yield Notice("page-unreadable", f"{more:,} more pages could not be read")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import math
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _MOST_SAMPLES = 500
 _MOST_UNMAPPED = 0.25
 _HYPHEN = "\ufffe"
 _HYPHEN_CODE = 2
+_LINE = re.compile(r"[^\s\ufffe](?:[^\r\n\ufffe]*[^\s\ufffe])?\ufffe?")
 _NOWHERE = 0.05
 _ALEFS = "اأإآ"
 """What PDFium makes of a hyphen at the end of a line, together with the line end."""
@@ -45,15 +47,27 @@ class PageCharacters:
 def page_characters(textpage: PdfTextPage) -> PageCharacters:
     """Read the characters of a page."""
     page = _Page(textpage)
+    if not page.count:
+        return PageCharacters("")
+    text = textpage.get_text_range()
     unmapped = page.unmapped()
-    if len(unmapped) > _MOST_UNMAPPED * page.count:
+    if len(unmapped) > _MOST_UNMAPPED * len("".join(text.split())):
         return PageCharacters("", is_garbled=True)
-    text = textpage.get_text_range() if page.count else ""
+    lines: Iterable[TextLine]
     if has_right_to_left(text):
         lines = lines_in_reading_order(list(page.glyphs(unmapped)))
     else:
-        lines = page.lines(unmapped)
+        lines = map(page.line, page.runs(text, unmapped))
     return PageCharacters(laid_out(list(lines)), len(unmapped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A line with the numbers of its first and last character that is no blank."""
+
+    text: str
+    first: int
+    last: int
 
 
 class _Page:
@@ -96,32 +110,23 @@ class _Page:
             elif code:
                 yield at, chr(code)
 
-    def lines(self, left_out: set[int]) -> Iterator[TextLine]:
-        """The lines in PDFium's order, for text that is read from the left."""
-        for line in self._lines(left_out):
-            shown = [at for at, character in line if not character.isspace()]
-            if shown:
-                first, last = self._glyph(shown[0], "", 0), self._glyph(shown[-1], "", 0)
-                yield TextLine(
-                    "".join(character for _, character in line),
-                    first.left,
-                    last.right,
-                    first.baseline,
-                    0.0 if first.angle else first.size,
-                )
+    def runs(self, text: str, left_out: set[int]) -> Iterator[_Run]:
+        """The lines of text that is read from the left, in PDFium's order."""
+        if left_out or len(text) != self.count:
+            numbered = list(self.characters(left_out))
+            text = "".join(character for _, character in numbered)
+        for found in _LINE.finditer(text):
+            first, last = found.start(), found.end() - 1
+            if left_out or len(text) != self.count:
+                first, last = numbered[first][0], numbered[last][0]
+            yield _Run(found[0], first, last)
 
-    def _lines(self, left_out: set[int]) -> Iterator[list[tuple[int, str]]]:
-        line: list[tuple[int, str]] = []
-        for at, character in self.characters(left_out):
-            if character in "\r\n":
-                yield line
-                line = []
-            elif character == _HYPHEN:
-                yield [*line, (at, "-")]
-                line = []
-            else:
-                line.append((at, character))
-        yield line
+    def line(self, run: _Run) -> TextLine:
+        first, last = self._glyph(run.first, "", 0), self._glyph(run.last, "", 0)
+        height = 0.0 if first.angle else first.size
+        return TextLine(
+            run.text.replace(_HYPHEN, "-"), first.left, last.right, first.baseline, height
+        )
 
     def glyphs(self, left_out: set[int]) -> Iterator[Glyph]:
         """The glyphs in PDFium's order, with all characters that each stands for.

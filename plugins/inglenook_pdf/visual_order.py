@@ -6,6 +6,7 @@ the Unicode Bidirectional Algorithm (Unicode Standard Annex 9), as far as the pi
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ _LINES_BACK = 8
 _BEHIND_NUMBERS = "%٪‰°"
 _SENTENCE_MARKS = ".,;:!?،؛؟"
 
+_POINTED = re.compile("[\u05b0-\u05c7]")
 _BRACKETS = "()[]{}"
 _KINDS = {
     "R": "R",
@@ -245,8 +247,8 @@ def _is_gap(before: _Cluster, after: _Cluster) -> bool:
     elif before.word == after.word:
         wide = _GAP_WITHIN_WORDS
     else:
-        has_marks = len(before.text) > 1 or len(after.text) > 1
-        wide = _GAP_BESIDE_SIGNS if has_marks else _GAP_BETWEEN_WORDS
+        is_pointed = _POINTED.search(before.text + after.text)
+        wide = _GAP_BESIDE_SIGNS if is_pointed else _GAP_BETWEEN_WORDS
     return after.left - before.right > wide * max(before.size, after.size)
 
 

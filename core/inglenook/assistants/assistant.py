@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,14 +111,15 @@ class Assistant:
         self,
         cancel: CancelToken | None = None,
         *,
-        retry_failed: bool = False,
+        retry_failed: bool | Collection[str] = False,
         passwords: Passwords = no_password,
     ) -> Iterator[IngestEvent]:
         """Read what is new or changed, event by event; ends in an `IngestReport`.
 
         Args:
             cancel: Finishes the sources in hand, then stops; it can also pause.
-            retry_failed: Read again what failed before and has not changed since.
+            retry_failed: Read again what failed before and has not changed since: all of it, or
+                the sources at these paths.
             passwords: Asked, from any thread, for the password of a source that is encrypted.
         """
         knowledge, files = self._documents()

@@ -183,7 +183,7 @@ class Watching:
                 self._places = places_of(assistant)
                 yield from assistant.ingest_events(
                     cancel,
-                    retry_failed=True if _ALL in retried else retried,  # type: ignore[arg-type]
+                    retry_failed=True if _ALL in retried else retried,
                     passwords=self._passwords,
                 )
 

@@ -64,7 +64,7 @@ def read_documents(
     def work(cancel: CancelToken) -> Iterator[IngestEvent]:
         return assistant.ingest_events(
             cancel,
-            retry_failed=retry_failed,  # type: ignore[arg-type]
+            retry_failed=retry_failed,
             passwords=known,
         )
 

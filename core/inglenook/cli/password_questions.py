@@ -44,7 +44,7 @@ def with_passwords(
     locked = {
         path: result
         for path, result in results.items()
-        if _is_locked(result) and path not in failed_before
+        if result.needs_password and path not in failed_before
     }
     report, tries = first.report, Counter[str]()
     while locked and not report.cancelled:
@@ -60,7 +60,7 @@ def with_passwords(
         report = read_again(tuple(locked))
         read = {r.path: r for r in report.results if r.path in locked and r.outcome != "unchanged"}
         results |= read
-        opened = [r for r in read.values() if not _is_locked(r)]
+        opened = [r for r in read.values() if not r.needs_password]
         _keep(terminal, passwords, opened)
         for one in opened:
             del locked[one.path]
@@ -69,10 +69,6 @@ def with_passwords(
             if tries[path] >= MOST_TRIES:
                 del locked[path]
     return _merged(first.report, report, results)
-
-
-def _is_locked(result: SourceResult) -> bool:
-    return result.outcome == "failed" and result.reason == "encrypted"
 
 
 def _keep(terminal: Terminal, passwords: Passwords, opened: Collection[SourceResult]) -> None:

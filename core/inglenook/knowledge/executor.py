@@ -25,11 +25,15 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, slots=True)
 class FileToRead(Generic[Key]):
-    """A file and what its reader calls it by."""
+    """A file and what its reader calls it by.
+
+    `encrypted` says that a part of it needed a password when it was last read.
+    """
 
     key: Key
     path: Path
     name: str
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,9 @@ class LocalExecutor(Generic[Key]):
     def _read(self, reader: ReaderProcess, file: FileToRead[Key]) -> None:
         error: LoadError | None = None
         try:
-            for items in reader.read(file.path, file.name, self._passwords):
+            for items in reader.read(
+                file.path, file.name, self._passwords, encrypted=file.encrypted
+            ):
                 if items:
                     self._pieces.put(ReadPiece(file, items))
         except LoadError as failed:

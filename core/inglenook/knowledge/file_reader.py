@@ -300,8 +300,9 @@ class _Run:
         except LoadError as error:
             if error.reason == "too large" and self._is_over():
                 raise
+            # A logo in a message that shows no words is no loss.
             picture = all(entry.recognises for entry in chain)
-            code = "part-without-text" if picture and error.reason == _NEEDS_OCR else PART_FAILED
+            code = "part-without-text" if picture else PART_FAILED
             said = error.message.removeprefix(f"{part.name}: ")
             yield Notice(code, f"{path}: {error.reason}: {said}")
 

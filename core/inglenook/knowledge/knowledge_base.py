@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +120,9 @@ class KnowledgeBase:
 
     # --- in ---------------------------------------------------------------------------------
 
-    def plan(self, files: Sequence[tuple[str, Path]], *, retry_failed: bool = False) -> IngestPlan:
+    def plan(
+        self, files: Sequence[tuple[str, Path]], *, retry_failed: bool | Collection[str] = False
+    ) -> IngestPlan:
         """What an ingestion would do now. Looks at the files, writes nothing."""
         from inglenook.knowledge.ingest import summary_of
         from inglenook.knowledge.plan import make_plan
@@ -136,12 +138,13 @@ class KnowledgeBase:
         files: Sequence[tuple[str, Path]],
         cancel: CancelToken,
         *,
-        retry_failed: bool = False,
+        retry_failed: bool | Collection[str] = False,
         notices: Sequence[Notice] = (),
         passwords: Passwords = no_password,
     ) -> Iterator[IngestEvent]:
         """Bring the knowledge base up to date with these (name, path) files.
 
+        `retry_failed` reads again what failed before: all of it, or what lies at these paths.
         `passwords` is asked, from any thread, for sources that turn out to be encrypted.
         Raises `StoreError` if the disk refuses or another process is at it.
         """
@@ -281,6 +284,11 @@ class KnowledgeBase:
                 raise UserError(
                     "The documents were read with another embedder or splitter.",
                     hint="Run `nook ingest` for this assistant first.",
+                )
+            if not self._open_embedder().dimension:
+                raise UserError(
+                    "This assistant searches by words alone; it has no vectors to build from.",
+                    hint="Take `mode=lexical` out of its RETRIEVE line to use a vector store.",
                 )
             if cancel.cancelled:
                 raise Cancelled

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inglenook.knowledge.catalog import SourceRow
 from inglenook.types import PART_FAILED, Task
 
-__all__ = ["Step", "changed_since", "make_plan", "plan_steps"]
+__all__ = ["Retry", "Step", "changed_since", "make_plan", "plan_steps"]
+
+
+Retry = bool | Collection[str]
+"""Whether what failed before is read again: all of it, none, or what lies at these paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,12 @@ def make_plan(
     known: Sequence[SourceRow],
     reader_of: Callable[[Path], str],
     *,
-    retry_failed: bool = False,
+    retry_failed: Retry = False,
 ) -> tuple[Step, ...]:
-    """One step for each file and for each source that is gone, in the order of the files."""
+    """One step for each file and for each source that is gone, in the order of the files.
+
+    `retry_failed` takes what failed before as changed: all of it, or the sources at these paths.
+    """
     planning = plan_steps(files, known, reader_of, retry_failed=retry_failed)
     while True:
         try:
@@ -60,7 +67,7 @@ def plan_steps(
     known: Sequence[SourceRow],
     reader_of: Callable[[Path], str],
     *,
-    retry_failed: bool = False,
+    retry_failed: Retry = False,
 ) -> Generator[str, None, tuple[Step, ...]]:
     """As `make_plan`, which it returns; yields the name of each file before it is looked at."""
     rows = {row.path: row for row in known}
@@ -74,7 +81,8 @@ def plan_steps(
     steps: list[Step] = []
     for name, path in listed:
         yield name
-        step = _step(name, path, rows.get(str(path)), reader_of(path), retry_failed=retry_failed)
+        retry = retry_failed if isinstance(retry_failed, bool) else str(path) in retry_failed
+        step = _step(name, path, rows.get(str(path)), reader_of(path), retry_failed=retry)
         if step.task == "add" and step.known is None:
             step = _renamed(step, gone, moved)
         steps.append(step)

@@ -77,13 +77,19 @@ class ReaderProcess:
         return process.pid if process is not None and process.alive else None
 
     def read(
-        self, path: Path, name: str, passwords: Passwords = no_password
+        self,
+        path: Path,
+        name: str,
+        passwords: Passwords = no_password,
+        *,
+        encrypted: bool = False,
     ) -> Iterator[tuple[Section | Notice, ...]]:
         """The file's sections and notices in batches, in order; a batch may be empty.
 
-        Raises `LoadError`. A loader that dies of the file is left out and the next one asked.
+        Raises `LoadError`. A loader that dies of the file is left out and the next one asked. With
+        `encrypted` the password is asked for before anything is tried.
         """
-        task = ReadTask(path, name)
+        task = ReadTask(path, name, passwords(name, path) if encrypted else None)
         while True:
             begun = False
             try:

@@ -70,6 +70,7 @@ from inglenook.types.ingestion import (
     PlannedSource,
     SourceResult,
     Task,
+    has_encrypted_part,
 )
 from inglenook.types.work import (
     FetchPart,
@@ -134,4 +135,5 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "Verdict",
+    "has_encrypted_part",
 ]

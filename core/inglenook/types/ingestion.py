@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,11 @@ Task = Literal["add", "update", "keep", "touch", "rename", "remove", "still-fail
 
 PART_FAILED = "part-failed"
 """The code of a notice about a part of a source (of an archive, a message) that was not read."""
+
+
+def has_encrypted_part(notices: Iterable[Notice]) -> bool:
+    """Whether a file in the file was not read because it needs a password."""
+    return any(n.code == PART_FAILED and ": encrypted" in n.message for n in notices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,13 @@ class SourceResult:
     embedded: int = 0
     notices: tuple[Notice, ...] = ()
     path: str = ""
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether it, or a file in it, is encrypted and was not opened."""
+        if self.outcome in ("failed", "quarantined"):
+            return self.reason == "encrypted"
+        return has_encrypted_part(self.notices)
 
     @property
     def is_whole(self) -> bool:

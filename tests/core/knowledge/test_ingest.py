@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.knowledge_base import KnowledgeBase
 from inglenook.types import CancelToken, ChunkText, IngestPlan, IngestReport, SourceResult
 
+DATA = Path(__file__).parents[2] / "data" / "corpus"
 LONG = "The harbour opens at dawn. " * 40
 
 
@@ -355,3 +358,35 @@ def test_a_text_that_the_embedder_cannot_take_costs_one_source_only(desk) -> Non
     desk.write("b.txt", "This is poison.")
 
     assert {"a.txt": "added", "b.txt": "failed"} == desk.outcomes()
+
+
+def test_an_encrypted_part_is_told_and_opened_with_a_password_later(desk) -> None:
+    locked = DATA / "pypdf/encryption/r4-aes-user-password.pdf"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(locked, "locked.pdf")
+        archive.writestr("notes.txt", "Notes that anybody may read.")
+    path = desk.write("papers.zip", buffer.getvalue())
+    (result,) = desk.ingest().results
+    assert ("added", True, False) == (result.outcome, result.needs_password, result.is_whole)
+
+    retried = desk.base.ingest(
+        desk.files(),
+        CancelToken(),
+        retry_failed=[str(path)],
+        passwords=lambda name, place: "asdfzxcv",
+    )
+    (again,) = [event for event in retried if isinstance(event, SourceResult)]
+
+    assert ("updated", False, True) == (again.outcome, again.needs_password, again.is_whole)
+    assert again.chunks > result.chunks
+
+
+def test_only_the_failures_that_are_named_are_read_again(desk) -> None:
+    first, second = desk.write("a.txt", b"\x00" * 50), desk.write("b.txt", b"\x00" * 50)
+    desk.ingest()
+    assert {"a.txt": "still-failed", "b.txt": "add"} == {
+        step.name: step.task
+        for step in desk.base.plan(desk.files(), retry_failed=[str(second)]).steps
+    }
+    assert first.exists()

@@ -33,7 +33,8 @@ test: $(VENV)/.installed-test system
 system:
 	@missing=""; \
 	if [ "$$(uname)" = Linux ] && ! command -v strace >/dev/null; then missing="strace"; fi; \
-	for language in eng heb ara; do \
+	command -v tesseract >/dev/null || missing="$$missing tesseract-ocr"; \
+	for language in eng heb ara osd; do \
 		tesseract --list-langs 2>/dev/null | grep -qx $$language \
 		|| missing="$$missing tesseract-ocr-$$language"; done; \
 	if [ -n "$$missing" ]; then \

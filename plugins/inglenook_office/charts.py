@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from inglenook.types import CancelToken
 from inglenook_office.number_formats import general
 from inglenook_office.package import Package
+from inglenook_office.relations import Relations
 from inglenook_office.visible_text import one_line
 from inglenook_office.xml_events import Attributes, DamagedXmlError, Handlers, whole_number
 
-__all__ = ["chart_lines", "chart_titles", "diagram_lines"]
+__all__ = ["PartTexts", "chart_lines", "chart_titles", "diagram_lines"]
 
 _LONGEST_NAME = 200
+_MOST_KEPT = 5_000_000
+
+
+class PartTexts:
+    """The texts of parts that other parts refer to; each is read once, however often that is."""
+
+    def __init__(self, package: Package, cancel: CancelToken) -> None:
+        self._package = package
+        self._cancel = cancel
+        self._kept: dict[str, list[str]] = {}
+        self._size = 0
+
+    def behind(
+        self, relations: Relations, read: Callable[[Package, str, CancelToken], list[str]]
+    ) -> Callable[[str], list[str]]:
+        """A function from the id of a relation to the lines of the part behind it."""
+
+        def lines(relation: str) -> list[str]:
+            part = relations.target(relation)
+            if not part:
+                return []
+            if part in self._kept:
+                return self._kept[part]
+            found = read(self._package, part, self._cancel)
+            size = sum(map(len, found))
+            if self._size + size <= _MOST_KEPT:
+                self._size += size
+                self._kept[part] = found
+            return found
+
+        return lines
 
 
 def chart_titles(package: Package, part: str, cancel: CancelToken) -> list[str]:

@@ -56,15 +56,19 @@ class References:
     diagram: Callable[[str], list[str]] = _no_lines
 
 
-@dataclass(slots=True)
 class _Paragraph:
-    pieces: list[str] = field(default_factory=list)
-    style: str = ""
-    list_id: str | None = None
-    list_level: int | None = None
-    outline: int | None = None
-    joins_next: bool = False
-    after: list[str] = field(default_factory=list)
+    """An open paragraph. There are very many of them, so that making one must be cheap."""
+
+    __slots__ = ("after", "joins_next", "list_id", "list_level", "outline", "pieces", "style")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.style = ""
+        self.list_id: str | None = None
+        self.list_level: int | None = None
+        self.outline: int | None = None
+        self.joins_next = False
+        self.after: list[str] | None = None
 
 
 @dataclass(slots=True)
@@ -242,13 +246,14 @@ class BodyReader:
         if not self._paragraphs:
             return
         paragraph = self._paragraphs.pop()
-        self._fields = [in_code for in_code in self._fields if not in_code]
+        if self._fields:
+            self._fields = [in_code for in_code in self._fields if not in_code]
         text = "".join(paragraph.pieces)
         if paragraph.joins_next and text.strip():
             self._carried = text
             return
         self._put_paragraph(paragraph, visible(text).strip())
-        for block in paragraph.after:
+        for block in paragraph.after or ():
             self._sinks[-1].paragraph(block)
             self.is_last_in_list = False
 
@@ -327,6 +332,8 @@ class BodyReader:
         """Put a block behind the open paragraph."""
         if text.strip() and self._paragraphs:
             self._budget.spend(len(text))
+            if self._paragraphs[-1].after is None:
+                self._paragraphs[-1].after = []
             self._paragraphs[-1].after.append(text)
             self._written += 1
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from inglenook.types import CancelToken, LoadRequest, Notice, PartFile, Section
-from inglenook_office.charts import chart_lines, diagram_lines
+from inglenook_office.charts import PartTexts, chart_lines, diagram_lines
 from inglenook_office.docx_body import BodyReader, References
 from inglenook_office.docx_lists import Lists
 from inglenook_office.docx_notes import NoteReader
@@ -104,21 +104,13 @@ class _Document:
         endnotes = self._notes("endnotes")
         comments = self._notes("comments")
 
-        def lines(
-            read: Callable[[Package, str, CancelToken], list[str]],
-        ) -> Callable[[str], list[str]]:
-            def of(id: str) -> list[str]:
-                target = self._relations.target(id)
-                return read(self._package, target, self._cancel) if target else []
-
-            return of
-
+        texts = PartTexts(self._package, self._cancel)
         return References(
             footnote=lambda note: footnotes.get(note, ""),
             endnote=lambda note: endnotes.get(note, ""),
             comment=lambda note: comments.get(note, ""),
-            chart=lines(chart_lines),
-            diagram=lines(diagram_lines),
+            chart=texts.behind(self._relations, chart_lines),
+            diagram=texts.behind(self._relations, diagram_lines),
         )
 
     def _notes(self, kind: str) -> dict[str, str]:

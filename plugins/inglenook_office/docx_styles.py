@@ -39,6 +39,7 @@ class Styles:
     def __init__(self) -> None:
         self._styles: dict[str, Style] = {}
         self._levels: dict[str, int | None] = {}
+        self._lists: dict[str, tuple[str, int | None]] = {}
         self._default = ""
 
     def read(self, package: Package, part: str, cancel: CancelToken) -> None:
@@ -53,16 +54,21 @@ class Styles:
 
     def list_of(self, id: str) -> tuple[str, int | None]:
         """The list that paragraphs of this style are in, "" for none, and their level in it."""
+        if id not in self._lists:
+            self._lists[id] = self._find_list_of(id or self._default)
+        return self._lists[id]
+
+    def is_hidden(self, id: str) -> bool:
+        return next((s.hidden for s in self._chain(id) if s.hidden is not None), False)
+
+    def _find_list_of(self, id: str) -> tuple[str, int | None]:
         list_id, level = None, None
-        for style in self._chain(id or self._default):
+        for style in self._chain(id):
             level = style.list_level if level is None else level
             if style.list_id is not None:
                 list_id = style.list_id
                 break
         return list_id or "", level
-
-    def is_hidden(self, id: str) -> bool:
-        return next((s.hidden for s in self._chain(id) if s.hidden is not None), False)
 
     def _find_heading_level(self, id: str) -> int | None:
         chain = self._chain(id)

@@ -40,6 +40,7 @@ class _Sheet:
     columns: int = 0
     hidden_rows: int = 0
     shortened: int = 0
+    outside: int = 0
     above: dict[int, tuple[int, GridCell]] = field(default_factory=dict)
     boxes: list[str] = field(default_factory=list)
 
@@ -134,6 +135,14 @@ class SheetsReader:
                     f"sheet {sheet.name}: {sheet.hidden_rows} hidden row(s) were left out",
                 )
             )
+        if sheet.outside:
+            self.notices.append(
+                Notice(
+                    "cells-left-out",
+                    f"sheet {sheet.name}: {sheet.outside:,} cell(s) beyond the last column that a"
+                    " sheet can have were left out",
+                )
+            )
         if sheet.shortened:
             self.notices.append(
                 Notice(
@@ -182,7 +191,10 @@ class SheetsReader:
         if cell.is_covered:
             shown = self._covering(column)
             count = 1
-        if shown is None or column >= _MOST_COLUMNS:
+        if shown is None:
+            return
+        if column >= _MOST_COLUMNS:
+            self._sheet.outside += 1
             return
         self._remember_span(cell.attributes, column, shown)
         self._sheet.shortened += max(0, count - _MOST_REPEATED)

@@ -54,4 +54,6 @@ def without_text(name: str, notices: Sequence[Notice], *, has_pictures: bool) ->
             reason="no text: needs OCR",
             hint="Save it as PDF and run text recognition on that.",
         )
-    return LoadError(f"{name} holds no text.", reason="broken")
+    is_hidden = any(notice.code.startswith("hidden") for notice in notices)
+    what = "shows no text; what it holds is hidden" if is_hidden else "holds no text"
+    return LoadError(f"{name} {what}.", reason="broken")

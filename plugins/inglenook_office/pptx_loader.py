@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inglenook.errors import Cancelled
 from inglenook.types import CancelToken, LoadRequest, Locator, Notice, PartFile, Section
-from inglenook_office.charts import chart_lines, diagram_lines
+from inglenook_office.charts import PartTexts, chart_lines, diagram_lines
 from inglenook_office.embedded import embedded_parts
 from inglenook_office.flow import Budget
 from inglenook_office.outcome import damaged_notice, misnamed, without_text
@@ -55,6 +55,7 @@ class _Presentation:
         self._part = main_part(package, "ppt/presentation.xml", cancel)
         self._comments = Comments(package, self._budget, cancel)
         self._backgrounds: dict[str, list[Shape]] = {}
+        self._texts = PartTexts(package, cancel)
         self._told: set[str] = set()
         self._notices: list[Notice] = []
 
@@ -130,16 +131,11 @@ class _Presentation:
         return _Slide(text, (heading,) if heading else (), targets, reader.pictures > 0)
 
     def _shapes(self, part: str, relations: Relations, place: str) -> ShapeReader:
-        def lines(
-            read: Callable[[Package, str, CancelToken], list[str]],
-        ) -> Callable[[str], list[str]]:
-            def of(id: str) -> list[str]:
-                target = relations.target(id)
-                return read(self._package, target, self._cancel) if target else []
-
-            return of
-
-        reader = ShapeReader(self._budget, lines(chart_lines), lines(diagram_lines))
+        reader = ShapeReader(
+            self._budget,
+            self._texts.behind(relations, chart_lines),
+            self._texts.behind(relations, diagram_lines),
+        )
         try:
             self._package.read_whole(
                 part, reader.handlers, self._cancel, max_elements=_MOST_ELEMENTS_OF_A_SLIDE

@@ -100,7 +100,7 @@ def _heads_columns(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
         column
         for cell, end in zip(first, ends, strict=True)
         if cell.columns > 1
-        for column in range(cell.column, min(cell.column + cell.columns, end))
+        for column in range(cell.column, min(cell.column + cell.columns, end, _MOST_COLUMNS))
     }
     return bool(under) and all(
         not _VALUE.match(cell.text) if cell.column in under else cell.continues or not cell.text
@@ -123,7 +123,7 @@ def _names(headers: Sequence[Sequence[Cell]]) -> dict[int, str]:
         ends = [cell.column for cell in row[1:]] + [_MOST_COLUMNS]
         for cell, end in zip(row, ends, strict=True):
             text = " ".join(cell.text.split())
-            for column in range(cell.column, min(cell.column + cell.columns, end)):
+            for column in range(cell.column, min(cell.column + cell.columns, end, _MOST_COLUMNS)):
                 above = names.get(column, "")
                 names[column] = above if text in ("", above) else f"{above} {text}".strip()
     return {column: name for column, name in names.items() if name}

@@ -14,12 +14,11 @@ from inglenook_office.outcome import damaged_notice, without_text
 from inglenook_office.package import file_head
 from inglenook_office.rows import Cell, TableRows
 from inglenook_office.rtf_reader import Paragraph, ParagraphTaker, RtfReader
-from inglenook_office.rtf_tokens import tokens
+from inglenook_office.rtf_tokens import PAUSE, TOKENS_BETWEEN_PAUSES, tokens
 
 __all__ = ["RtfLoader"]
 
-_TOKENS_BETWEEN_CHECKS = 20_000
-_MOST_TOKENS = 30_000_000
+_MOST_TOKENS = 8_000_000
 _SAME_EDGE_TWIPS = 40
 
 
@@ -52,24 +51,23 @@ class RtfLoader:
 
 
 def _read(data: mmap.mmap, request: LoadRequest, cancel: CancelToken) -> Iterator[Section | Notice]:
+    if cancel.cancelled:
+        raise Cancelled
     document = _Document(Flow(Budget(request)))
     reader = RtfReader(document, Budget(request), request.name)
     found = False
     is_whole = False
-    for number, token in enumerate(tokens(data)):
-        if not number % _TOKENS_BETWEEN_CHECKS:
-            if cancel.cancelled:
-                raise Cancelled
-            if number > _MOST_TOKENS:
-                raise LoadError(
-                    f"{request.name} has more than {_MOST_TOKENS:,} control words.",
-                    reason="too large",
-                )
+    pauses = 0
+    for token in tokens(data, reader.known_words):
+        if token is PAUSE:
+            pauses += 1
+            _look_up(pauses, request, cancel)
             for section in document.flow.take():
                 found = True
                 yield section
+            continue
         reader.take(token)
-        if number and not reader.depth:
+        if not reader.depth:
             is_whole = True
             break
     reader.end()
@@ -81,6 +79,16 @@ def _read(data: mmap.mmap, request: LoadRequest, cancel: CancelToken) -> Iterato
         raise without_text(request.name, notices, has_pictures=reader.pictures > 0)
     yield from notices
     yield from _notices(reader)
+
+
+def _look_up(pauses: int, request: LoadRequest, cancel: CancelToken) -> None:
+    """Stop if that is asked for, or if there is no end to it."""
+    if cancel.cancelled:
+        raise Cancelled
+    if pauses * TOKENS_BETWEEN_PAUSES > _MOST_TOKENS:
+        raise LoadError(
+            f"{request.name} has more than {_MOST_TOKENS:,} control words.", reason="too large"
+        )
 
 
 def _notices(reader: RtfReader) -> Iterator[Notice]:

@@ -48,6 +48,13 @@ _BLOCKS = {
     **dict.fromkeys(("footer", "footerl", "footerr", "footerf"), "footer"),
 }  # fmt: skip
 _CAPTURES = frozenset(("listtext", "pntext", "atnauthor", "sn", "sv"))
+_TABLE_WORDS = frozenset(
+    "fcharset cpg s cs ds ts outlinelevel trowd cellx clvmgf clvmrg clmgf clmrg trhdr".split()
+)
+_ALL_WORDS = (
+    _SKIPPED_GROUPS | _MUTE_GROUPS | _SHOWN_GROUPS | _CAPTURES | _TABLE_WORDS
+    | frozenset((*_BLOCKS, *_CHARACTERS, "u", "fonttbl", "stylesheet"))
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -162,6 +169,11 @@ class RtfReader:
         self._author = ""
         self._shape_property = ""
         self._words = self._known_words()
+
+    @property
+    def known_words(self) -> frozenset[str]:
+        """The control words that mean something here."""
+        return _ALL_WORDS | frozenset(self._words)
 
     @property
     def depth(self) -> int:
@@ -327,7 +339,7 @@ class RtfReader:
         handler = self._words.get(word)
         if handler is not None:
             handler(number)
-        elif word.startswith(("cl", "cell", "tr")):
+        elif word in _TABLE_WORDS:
             self._taker.row_definition(word, number if number is not None else 1)
 
     def _known_words(self) -> dict[str, Callable[[int | None], None]]:

@@ -6,13 +6,14 @@ Source: Rich Text Format Specification 1.9.1, "RTF Syntax".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from mmap import mmap
 from typing import NamedTuple
 
-__all__ = ["CLOSE", "OPEN", "Token", "tokens"]
+__all__ = ["CLOSE", "OPEN", "PAUSE", "TOKENS_BETWEEN_PAUSES", "Token", "tokens"]
 
 OPEN, CLOSE = "{", "}"
+TOKENS_BETWEEN_PAUSES = 20_000
 
 _TOKEN = re.compile(
     rb"\\(?:'([0-9a-fA-F]{2})|([A-Za-z]{1,40})(-?[0-9]{1,10})? ?|([^A-Za-z]))"
@@ -33,28 +34,35 @@ class Token(NamedTuple):
     is_hex: bool = False
 
 
-def tokens(source: bytes | mmap) -> Iterator[Token]:
-    """Yield the tokens; pictures that are kept as plain bytes (`\\bin`) are left out."""
-    position, end = 0, len(source)
+def tokens(source: bytes | mmap, known: Container[str]) -> Iterator[Token]:
+    """Yield the tokens; of control words those that are `known`, and what stands behind `\\*`.
+
+    Pictures that are kept as plain bytes (`\\bin`) are left out. Now and then a token without
+    anything is yielded, so that the caller can look up from its work.
+    """
+    position, end, count = 0, len(source), 0
+    match_at, is_starred = _TOKEN.match, False
     while position < end:
-        match = _TOKEN.match(source, position)
-        if match is None:
-            position += 1
-            continue
+        count += 1
+        if not count % TOKENS_BETWEEN_PAUSES:
+            yield PAUSE
+        match = match_at(source, position)
+        assert match is not None  # every byte is some token
         position = match.end()
         kind = match.lastindex
-        if kind == 6:
+        if kind in (2, 3):
+            word = match[2].decode("ascii")
+            if word == "bin":
+                position += min(max(int(match[3] or 0), 0), end - position)
+            elif word in known or is_starred:
+                yield Token(word, int(match[3]) if kind == 3 else None)
+        elif kind == 6:
             yield Token("", data=match[6])
         elif kind == 1:
             yield Token("", data=bytes((int(match[1], 16),)), is_hex=True)
-        elif kind in (2, 3):
-            word = match[2].decode("ascii")
-            number = int(match[3]) if match[3] is not None else None
-            if word == "bin":
-                position += min(max(number or 0, 0), end - position)
-            else:
-                yield Token(word, number)
-        elif kind == 5:
-            yield Token(match[5].decode("ascii"))
-        elif kind == 4:
-            yield Token(match[4].decode("latin-1"))
+        elif kind is not None:
+            yield Token(match[kind].decode("latin-1"))
+        is_starred = match[4] == b"*"
+
+
+PAUSE = Token("")

@@ -8,7 +8,7 @@ from typing import Any
 
 from inglenook.errors import Cancelled
 from inglenook.types import CancelToken, LoadRequest, Notice, PartFile, Section
-from inglenook_office.charts import chart_titles, diagram_lines
+from inglenook_office.charts import PartTexts, chart_titles, diagram_lines
 from inglenook_office.embedded import embedded_parts
 from inglenook_office.flow import Budget
 from inglenook_office.grid import Grid, RowText, column_name
@@ -73,6 +73,7 @@ class _Workbook:
         self._shared = WorkbookTexts()
         self._people: dict[str, str] = {}
         self._has_pictures = False
+        self._texts = PartTexts(package, cancel)
 
     def read(self) -> Iterator[Section | PartFile | Notice]:
         if self._part not in self._package:
@@ -180,6 +181,14 @@ class _Workbook:
                     f" {reader.hidden_cells} cell(s) in hidden columns were left out",
                 )
             )
+        if reader.cells_outside:
+            self._notices.append(
+                Notice(
+                    "cells-left-out",
+                    f"sheet {sheet.name}: {reader.cells_outside:,} cell(s) beyond the last column"
+                    " that a sheet can have were left out",
+                )
+            )
         if reader.uncomputed:
             self._notices.append(
                 Notice(
@@ -192,16 +201,11 @@ class _Workbook:
         """The texts of the boxes, charts and pictures that lie on the sheet."""
         relations = relations_of(self._package, part, self._cancel)
 
-        def lines(
-            read: Callable[[Package, str, CancelToken], list[str]],
-        ) -> Callable[[str], list[str]]:
-            def of(relation: str) -> list[str]:
-                target = relations.target(relation)
-                return read(self._package, target, self._cancel) if target else []
-
-            return of
-
-        reader = ShapeReader(self._read_budget, lines(chart_titles), lines(diagram_lines))
+        reader = ShapeReader(
+            self._read_budget,
+            self._texts.behind(relations, chart_titles),
+            self._texts.behind(relations, diagram_lines),
+        )
         self._try(lambda: self._package.read_whole(part, reader.handlers, self._cancel))
         self._has_pictures = self._has_pictures or reader.pictures > 0
         return [shape.text for shape in in_reading_order(reader.shapes()) if shape.text]

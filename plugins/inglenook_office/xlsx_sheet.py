@@ -55,6 +55,7 @@ class SheetReader:
         uncomputed: How many formulas have no stored result.
         hidden_rows: How many hidden rows with text were left out.
         hidden_cells: How many cells in hidden columns were left out.
+        cells_outside: How many cells beyond the last possible column were left out.
 
     Args:
         shared: What the workbook's sheets share.
@@ -73,6 +74,7 @@ class SheetReader:
         self.uncomputed = 0
         self.hidden_rows = 0
         self.hidden_cells = 0
+        self.cells_outside = 0
         self._shared = shared
         self._is_filtered = tail.is_filtered
         self._merged = MergedCells(tail.merges)
@@ -169,7 +171,10 @@ class SheetReader:
 
     def _end_cell(self) -> None:
         self._target = None
-        if not (self._value or self._formula or self._comments) or self._column >= _MOST_COLUMNS:
+        if self._column >= _MOST_COLUMNS:
+            self.cells_outside += bool(self._value)
+            return
+        if not (self._value or self._formula or self._comments):
             return
         value = "".join(self._value)
         text, is_text = self._shown(value if self._kind in _TEXT_KINDS else value.strip())

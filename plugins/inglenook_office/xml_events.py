@@ -35,7 +35,7 @@ __all__ = [
 Attributes = Mapping[str, str]
 
 _CHUNK_BYTES = 65_536
-MOST_ELEMENTS = 8_000_000
+MOST_ELEMENTS = 4_000_000
 _MOST_NAMES = 50_000
 _DEEPEST = 500
 _LONGEST_TAG_IN_CHUNKS = 64
@@ -101,12 +101,11 @@ class XmlReader:
         self._meter = meter
         self._name = name
         self._max_elements = max_elements
-        self._counts = _Counts()
         self._prefixes: set[str | None] = set()
         self._interned: dict[str, str] = {}
         self._parser = expat.ParserCreate(None, " ", self._interned)
         self._parser.buffer_text = True
-        _connect(self._parser, handlers, self._counts)
+        self._counts = _connect(self._parser, handlers)
         self._parser.StartNamespaceDeclHandler = lambda prefix, _: self._prefixes.add(prefix)
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
 
@@ -121,9 +120,9 @@ class XmlReader:
             if cancel.cancelled:
                 raise Cancelled
             data = self._next(stream)
-            before = self._counts.elements
+            before = self._counts()[1]
             self._parse(mender.mended(data, final=not data), final=not data)
-            self._meter.elements_left -= self._counts.elements - before
+            self._meter.elements_left -= self._counts()[1] - before
             self._meter.bytes_left -= len(data)
             if not data:
                 return
@@ -149,10 +148,11 @@ class XmlReader:
 
     def _refuse_hostile(self, stuck: int) -> None:
         what = ""
-        if self._counts.depth > _DEEPEST:
+        depth, elements = self._counts()
+        if depth > _DEEPEST:
             what = f"nests elements more than {_DEEPEST:,} deep"
-        elif self._counts.elements > self._max_elements or self._meter.elements_left < 0:
-            what = f"has too many elements: {self._counts.elements:,} so far"
+        elif elements > self._max_elements or self._meter.elements_left < 0:
+            what = f"has too many elements: {elements:,} so far"
         elif self._meter.bytes_left < 0:
             what = "has more XML than is read"
         elif len(self._interned) + len(self._prefixes) > _MOST_NAMES:
@@ -168,40 +168,39 @@ class XmlReader:
         )
 
 
-@dataclass(slots=True)
-class _Counts:
-    depth: int = 0
-    elements: int = 0
-    skipped: int = 0
+def _connect(parser: expat.XMLParserType, handlers: Handlers) -> Callable[[], tuple[int, int]]:
+    """Have the parser call the handlers; returns what tells the depth and the number of elements.
 
-
-def _connect(parser: expat.XMLParserType, handlers: Handlers, counts: _Counts) -> None:
-    """Have the parser call the handlers. This runs for each tag: it counts, and little else."""
+    This runs for each tag: it counts, and little else.
+    """
     starts, ends = expanded(handlers.starts), expanded(handlers.ends)
     names = None if handlers.plain_attributes else short_names()
+    depth = elements = skipped = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        counts.depth += 1
-        counts.elements += 1
-        if counts.skipped or (handler := starts.get(name)) is None:
+        nonlocal depth, elements, skipped
+        depth += 1
+        elements += 1
+        if skipped or (handler := starts.get(name)) is None:
             return
-        if names is not None:
+        if attributes and names is not None:
             attributes = {names[key]: value for key, value in attributes.items()}
         if handler(attributes):
-            counts.skipped = counts.depth
+            skipped = depth
 
     def end(name: str) -> None:
-        counts.depth -= 1
-        if counts.skipped:
-            if counts.depth < counts.skipped:
-                counts.skipped = 0
+        nonlocal depth, skipped
+        depth -= 1
+        if skipped:
+            skipped = skipped if depth >= skipped else 0
         elif (handler := ends.get(name)) is not None:
             handler()
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     if (text := handlers.text) is not None:
-        parser.CharacterDataHandler = lambda data: None if counts.skipped else text(data)
+        parser.CharacterDataHandler = lambda data: None if skipped else text(data)
+    return lambda: (depth, elements)
 
 
 def whole_number(text: str | None, otherwise: int) -> int:

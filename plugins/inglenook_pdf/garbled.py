@@ -78,7 +78,7 @@ def _script(letter: str) -> str:
 
 
 def _has_no_vowels(text: str) -> bool:
-    words = _LATIN_WORD.findall(text)
+    words = {word for word in _LATIN_WORD.findall(text) if not word.isupper()}
     if len(words) < _FEWEST_WORDS:
         return False
     without = sum(not _VOWEL.search(unicodedata.normalize("NFD", word)) for word in words)

@@ -255,12 +255,15 @@ def deep_groups_of_rtf(path: Path) -> Path:
 
 
 def a_million_columns(path: Path) -> Path:
-    cells = repeated('<c t="inlineStr"><is><t>x</t></is></c>', 1_000_000)
+    cells = (f"<c><v>{n * 7919 % 1_000_003}</v></c>".encode() for n in range(1_000_000))
     return xlsx(path, around(SHEET, [b'<row r="1">', *cells, b"</row>"]))
 
 
 def a_million_columns_of_odf(path: Path) -> Path:
-    cells = repeated("<table:table-cell><text:p>x</text:p></table:table-cell>", 1_000_000)
+    cells = (
+        f"<table:table-cell><text:p>{n * 7919 % 1_000_003}</text:p></table:table-cell>".encode()
+        for n in range(1_000_000)
+    )
     return odf(path, around(SHEETS, [b"<table:table-row>", *cells, b"</table:table-row>"]))
 
 

@@ -7,29 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from fpdf import FPDF
 
 from inglenook.errors import LoadError
 from inglenook.testing.loader import LoaderKit, read
 from inglenook.types import CancelToken, LoadRequest, Section
+from inglenook_pdf.garbled import is_garbled
+from inglenook_pdf.page_text import readable
 from inglenook_pdf.pypdf_loader import PdfLoader
-from inglenook_pdf.page_text import is_garbled, readable
 
 DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
-
-
-def make_pdf(path, pages, bookmarks=()):
-    """Write a PDF; each page is its text, None for a blank one."""
-    pdf = FPDF()
-    pdf.set_font("Helvetica", size=12)
-    for number, text in enumerate(pages, start=1):
-        pdf.add_page()
-        for title, level in (mark[1:] for mark in bookmarks if mark[0] == number):
-            pdf.start_section(title, level)
-        if text:
-            pdf.multi_cell(0, 8, text)
-    pdf.output(str(path))
-    return path
 
 
 class TestPdfLoader(LoaderKit):
@@ -38,7 +24,7 @@ class TestPdfLoader(LoaderKit):
         return PdfLoader({})
 
     @pytest.fixture
-    def sample(self, tmp_path):
+    def sample(self, tmp_path, make_pdf):
         return make_pdf(tmp_path / "rules.pdf", ["Be kind.\nAlways.", "Fourteen characters."])
 
     @pytest.fixture
@@ -46,7 +32,7 @@ class TestPdfLoader(LoaderKit):
         return ("Be kind.", "Always.", "Fourteen characters.")
 
 
-def test_pages_are_numbered_from_1_and_blank_ones_are_told(tmp_path):
+def test_pages_are_numbered_from_1_and_blank_ones_are_told(tmp_path, make_pdf):
     path = make_pdf(tmp_path / "a.pdf", ["One.", None, "Three."])
     sections, notices = read(PdfLoader({}), path)
     assert [(str(section.locator), section.text) for section in sections] == [
@@ -56,7 +42,7 @@ def test_pages_are_numbered_from_1_and_blank_ones_are_told(tmp_path):
     assert [notice.message for notice in notices] == ["page 2: no text"]
 
 
-def test_bookmarks_are_the_headings_of_their_pages_and_of_those_that_follow(tmp_path):
+def test_bookmarks_are_the_headings_of_their_pages_and_of_those_that_follow(tmp_path, make_pdf):
     path = make_pdf(
         tmp_path / "a.pdf",
         ["Cover.", "Two.", "Three.", "Four."],
@@ -71,7 +57,7 @@ def test_bookmarks_are_the_headings_of_their_pages_and_of_those_that_follow(tmp_
     ]
 
 
-def test_a_file_without_any_text_needs_ocr(tmp_path):
+def test_a_file_without_any_text_needs_ocr(tmp_path, make_pdf):
     path = make_pdf(tmp_path / "scan.pdf", [None, None])
     with pytest.raises(LoadError, match=r"scan\.pdf has no text on its 2 page") as caught:
         read(PdfLoader({}), path)
@@ -85,7 +71,7 @@ def test_a_file_with_a_password_is_encrypted(name):
     assert caught.value.reason == "encrypted"
 
 
-def test_a_file_with_an_empty_user_password_is_read(tmp_path):
+def test_a_file_with_an_empty_user_password_is_read(tmp_path, make_pdf):
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(PdfReader(make_pdf(tmp_path / "a.pdf", ["Restricted."])))
@@ -94,7 +80,7 @@ def test_a_file_with_an_empty_user_password_is_read(tmp_path):
     assert read(PdfLoader({}), tmp_path / "b.pdf")[0][0].text == "Restricted."
 
 
-def test_a_password_in_the_request_opens_the_file(tmp_path):
+def test_a_password_in_the_request_opens_the_file(tmp_path, make_pdf):
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(PdfReader(make_pdf(tmp_path / "a.pdf", ["Secret."])))
@@ -114,7 +100,7 @@ def test_broken_pages_are_told_by_number_and_the_rest_is_read():
 
 
 @pytest.mark.parametrize("keep", [10, 300, 700])
-def test_a_truncated_file_is_broken_or_read_but_nothing_else(tmp_path, keep):
+def test_a_truncated_file_is_broken_or_read_but_nothing_else(tmp_path, make_pdf, keep):
     path = make_pdf(tmp_path / "a.pdf", ["Some text that is long enough."])
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(LoadError, match=r"a\.pdf") as caught:
@@ -170,5 +156,6 @@ def test_bidi_controls_ligatures_and_runs_of_blanks_are_repaired():
 
 
 def test_text_without_a_font_map_is_recognised_as_garbled():
-    assert is_garbled("\ue001\ue002\ue003 \ue004 a")
-    assert not is_garbled("Plain text, with marks: ✓ and שלום.")
+    assert is_garbled("\ue001\ue002\ue003 \ue004 a", "")
+    plain = "Plain text, with marks: ✓ and שלום."
+    assert not is_garbled(plain, plain)

@@ -60,7 +60,7 @@ def what_went_wrong(trial: Callable[[int], list[str]], numbers: Iterable[int]) -
     with ThreadPoolExecutor(AT_ONCE) as pool:
         tried = [(number, pool.submit(trial, number)) for number in numbers]
         results = [(number, future.result()) for number, future in tried]
-    return {number: "; ".join(wrong) for number, wrong in results if wrong}
+    return {number: " ".join("; ".join(wrong).split())[-400:] for number, wrong in results if wrong}
 
 
 # --- kill -9 --------------------------------------------------------------------------------------

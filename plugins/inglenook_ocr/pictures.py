@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inglenook.errors import LoadError, MissingDependencyError
@@ -91,7 +92,7 @@ def _open_pdf(request: LoadRequest) -> PdfDocument:
     logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
     for password in ("", request.password or ""):
         try:
-            pdf = PdfDocument(request.path, password=password)
+            pdf = PdfDocument(_source(request.path), password=password)
         except PdfiumError as error:
             if error.err_code != raw.FPDF_ERR_PASSWORD:
                 raise LoadError(
@@ -124,3 +125,8 @@ def _drawn(pdf: PdfDocument, number: int) -> Page | None:
     if pixels.count(pixels[:1]) == len(pixels):
         return None
     return Page(head + pixels, dots_per_inch=round(dots))
+
+
+def _source(path: Path) -> Path | bytes:
+    """The path, or the bytes of a file that has no name: the binding resolves links first."""
+    return path if path.resolve().exists() else path.read_bytes()

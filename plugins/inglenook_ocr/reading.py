@@ -33,7 +33,8 @@ class Reading:
         self, pictures: Pictures, request: LoadRequest, cancel: CancelToken
     ) -> Iterator[Section | Notice]:
         """Yield a section or a notice for each page wanted. Raises `LoadError`, `Cancelled`."""
-        texts, characters, failures = 0, 0, 0
+        texts, characters = 0, 0
+        failures: list[Exception] = []
         wanted = sorted(set(request.pages)) or range(1, pictures.count + 1)
         for number in wanted:
             if cancel.cancelled:
@@ -44,7 +45,7 @@ class Reading:
                 page = pictures.page(number)
                 words = [] if page is None else self._words(page, cancel)
             except (PictureUnreadable, TookTooLong) as error:
-                failures += 1
+                failures.append(error)
                 yield _unread(number, error)
                 continue
             clear = clear_ones(words)
@@ -100,9 +101,16 @@ def _unclear(number: int, words: int) -> Notice:
     )
 
 
-def _without_text(name: str, pages: int, failures: int) -> LoadError:
-    if failures == pages:
-        return LoadError(f"{name}: none of its {pages:,} page(s) could be read.", reason="broken")
-    return LoadError(
-        f"{name}: no text was recognised on its {pages:,} page(s).", reason="no text: needs OCR"
-    )
+def _without_text(name: str, pages: int, failures: list[Exception]) -> LoadError:
+    if len(failures) < pages:
+        return LoadError(
+            f"{name}: no text was recognised on its {pages:,} page(s).",
+            reason="no text: needs OCR",
+        )
+    if any(isinstance(failure, TookTooLong) for failure in failures):
+        return LoadError(
+            f"{name}: recognising its text takes too long.",
+            reason="timed out",
+            hint="Give each page more time with the option page_timeout_s.",
+        )
+    return LoadError(f"{name}: none of its {pages:,} page(s) could be read.", reason="broken")

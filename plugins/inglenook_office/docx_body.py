@@ -215,6 +215,7 @@ class BodyReader:
     # --- paragraphs ---
 
     def _start_paragraph(self, _: Attributes) -> None:
+        self._budget.paragraph()
         self._paragraphs.append(_Paragraph())
         if self._carried:
             self._write(self._carried)

@@ -15,20 +15,31 @@ __all__ = ["Budget", "Flow"]
 
 _LONGEST_SECTION = 50_000
 _LONGEST_HEADING = 250
+_MOST_PARAGRAPHS = 800_000
 
 
 class Budget:
-    """Counts characters. Raises `LoadError` with reason `too large` past the most allowed."""
+    """Counts characters and paragraphs. Raises `LoadError`, `too large`, past the most allowed."""
 
-    def __init__(self, request: LoadRequest) -> None:
+    def __init__(self, request: LoadRequest, *, most_paragraphs: int = _MOST_PARAGRAPHS) -> None:
         self._name = request.name
         self._most = self._left = request.max_characters
+        self._most_paragraphs = self._paragraphs_left = most_paragraphs
 
     def spend(self, characters: int) -> None:
         self._left -= characters
         if self._left < 0:
             raise LoadError(
                 f"{self._name} has more than {self._most:,} characters of text.",
+                reason="too large",
+            )
+
+    def paragraph(self) -> None:
+        """Count a paragraph, which costs time even if it is blank."""
+        self._paragraphs_left -= 1
+        if self._paragraphs_left < 0:
+            raise LoadError(
+                f"{self._name} has more than {self._most_paragraphs:,} paragraphs.",
                 reason="too large",
             )
 

@@ -236,6 +236,7 @@ class OdfBody:
         self._write(" " * min(max(count, 1), _MOST_BLANKS))
 
     def _start_paragraph(self, attributes: Attributes) -> None:
+        self._budget.paragraph()
         style = attributes.get("text:style-name", "")
         hidden = self._styles.is_hidden("paragraph", style)
         level = None if self._lists else self._styles.heading_level(style)

@@ -125,7 +125,8 @@ class _Document:
             kind = next((name for name, ends in _KINDS.items() if extension in ends), "text")
         styles = OdfStyles()
         if kind == "spreadsheet":
-            body = OdfBody(Lines(), styles, self._budget, self._read_titles)
+            budget = Budget(self._request, most_paragraphs=_MOST_ELEMENTS)  # each cell has one
+            body = OdfBody(Lines(), styles, budget, self._read_titles)
             return SheetsReader(body, styles, Budget(self._request))
         body = OdfBody(Lines(), styles, self._budget, self._read_object)
         if kind == "presentation":

@@ -140,7 +140,7 @@ class SheetsReader:
                 Notice(
                     "cells-left-out",
                     f"sheet {sheet.name}: {sheet.outside:,} cell(s) beyond the last column that a"
-                    " sheet can have were left out",
+                    " sheet can have were passed over",
                 )
             )
         if sheet.shortened:
@@ -170,9 +170,13 @@ class SheetsReader:
         is_hidden = attributes.get("table:visibility") == "collapse" and not self._groups
         self._row = _OpenRow(count, is_hidden)
 
-    def _start_cell(self, attributes: Attributes, is_covered: bool) -> None:
+    def _start_cell(self, attributes: Attributes, is_covered: bool) -> bool:
+        if self._row is not None and self._sheet is not None and self._row.column >= _MOST_COLUMNS:
+            self._sheet.outside += 1
+            return True
         self._cell = _OpenCell(attributes, is_covered)
         self._body.push()
+        return False
 
     def _end_cell(self) -> None:
         lines = self._body.pop()
@@ -192,9 +196,6 @@ class SheetsReader:
             shown = self._covering(column)
             count = 1
         if shown is None:
-            return
-        if column >= _MOST_COLUMNS:
-            self._sheet.outside += 1
             return
         self._remember_span(cell.attributes, column, shown)
         self._sheet.shortened += max(0, count - _MOST_REPEATED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -90,8 +91,8 @@ class Package:
             stream = self._archive.open(self._names[normal_name(member)])
         except KeyError as error:
             raise DamagedXmlError(f"its part {posixpath.basename(member)} is missing") from error
-        except (zipfile.BadZipFile, RuntimeError, OSError) as error:
-            # RuntimeError is what zipfile raises for members with a password.
+        except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, struct.error) as error:
+            # zipfile raises these for members with a password and for headers that are damaged.
             raise DamagedXmlError(str(error)) from error
         with stream:
             yield stream

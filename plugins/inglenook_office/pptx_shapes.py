@@ -265,6 +265,7 @@ class ShapeReader:
     # --- text ---
 
     def _start_paragraph(self, _: Attributes) -> None:
+        self._budget.paragraph()
         self._paragraph = _Paragraph()
 
     def _level(self, attributes: Attributes) -> None:

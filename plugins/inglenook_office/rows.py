@@ -16,6 +16,7 @@ _LONGEST_ON_ONE_LINE = 300
 _LONGEST_HEADER = 80
 _LONGEST_REPEATED = 100
 _MOST_COLUMNS = 5_000
+_YEAR = re.compile(r"(?:19|20|21)\d\d\Z")
 _VALUE = re.compile(r"[\s$€£₪%+(-]*\d[\d\s.,:/%+)TZ-]*\Z")
 
 
@@ -88,9 +89,19 @@ def is_header(texts: Sequence[str]) -> bool:
 
 
 def _looks_like_header(rows: Sequence[Sequence[Cell]]) -> bool:
+    """Whether the first row names the columns; a year does so where no years stand below it."""
     last = rows[0][-1]
-    reaches_the_end = last.column + last.columns == _width(rows)
-    return reaches_the_end and is_header([cell.text for cell in rows[0]])
+    if last.column + last.columns != _width(rows):
+        return False
+    years_below = {cell.column for cell in rows[1] if _YEAR.match(cell.text)}
+    return is_header(
+        [
+            f"year {cell.text}"
+            if _YEAR.match(cell.text) and cell.column not in years_below
+            else cell.text
+            for cell in rows[0]
+        ]
+    )
 
 
 def _heads_columns(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
@@ -103,7 +114,9 @@ def _heads_columns(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
         for column in range(cell.column, min(cell.column + cell.columns, end, _MOST_COLUMNS))
     }
     return bool(under) and all(
-        not _VALUE.match(cell.text) if cell.column in under else cell.continues or not cell.text
+        _YEAR.match(cell.text) or not _VALUE.match(cell.text)
+        if cell.column in under
+        else cell.continues or not cell.text
         for cell in second
     )
 

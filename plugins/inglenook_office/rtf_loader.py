@@ -108,15 +108,17 @@ class _Document(ParagraphTaker):
         self._has_begun = False
         self._headers: list[str] = []
         self._footers: list[str] = []
+        self._told: set[str] = set()
         self._is_in_list = False
         self._table: _Table | None = None
         self._cell_lines: list[str] = []
         self._nested_row: list[str] = []
 
     def end(self) -> Iterator[Section]:
+        self._end_nested_row()
         self._end_table()
         self.flow.leave_headings()
-        for text in dict.fromkeys((*self._headers, *self._footers)):
+        for text in (*self._headers, *self._footers):
             self.flow.paragraph(text)
         return self.flow.end()
 
@@ -147,30 +149,37 @@ class _Document(ParagraphTaker):
         if nested:
             self._nested_row.append(" ".join(_lines(paragraph)))
             return
+        self._end_nested_row()
         self._cell_lines += _lines(paragraph)
         self._open_table().texts.append("\n".join(self._cell_lines))
         self._cell_lines = []
 
     def row(self, *, nested: bool) -> None:
         if nested:
-            self._cell_lines.append(" | ".join(self._nested_row))
-            self._nested_row = []
+            self._end_nested_row()
         else:
             self._open_table().end_row()
+
+    def _end_nested_row(self) -> None:
+        if self._nested_row:
+            self._cell_lines.append(" | ".join(self._nested_row))
+        self._nested_row = []
 
     def row_definition(self, word: str, number: int) -> None:
         if self._table is not None or word == "trowd":
             self._open_table().define(word, number)
 
     def margin(self, kind: str, text: str) -> None:
-        if any(character.isalpha() for character in text):
+        text = "\n".join(" ".join(line.split()) for line in text.splitlines())
+        if any(character.isalpha() for character in text) and text not in self._told:
+            self._told.add(text)
             (self._headers if kind == "header" else self._footers).append(text)
 
     def _begin(self) -> None:
         """Put the headers that are known by now in front of the text."""
         if not self._has_begun:
             self._has_begun = True
-            for text in dict.fromkeys(self._headers):
+            for text in self._headers:
                 self.flow.paragraph(text)
             self._headers.clear()
 

@@ -29,7 +29,6 @@ _CHARACTERS = {
     "emspace": " ", "enspace": " ", "qmspace": " ", "zwj": "\u200d", "zwnj": "\u200c",
     "page": "\n", "column": "\n", "softpage": "", "softcol": "",
 }  # fmt: skip
-_ESCAPED = {"\\": b"\\", "{": b"{", "}": b"}"}
 _SKIPPED_GROUPS = frozenset(
     "colortbl info generator listtable listoverridetable revtbl rsidtbl filetbl latentstyles"
     " fldinst objdata objclass objname nonshppict shprslt xe tc tcn ftnsep ftnsepc ftncn aftnsep"
@@ -185,9 +184,9 @@ class RtfReader:
         word = token.word
         if not word:
             self._take_text(token)
-        elif word == OPEN and token.number is None:
+        elif word == OPEN:
             self._open()
-        elif word == CLOSE and token.number is None:
+        elif word == CLOSE:
             self._close()
         elif word == "*":
             self._starred = True
@@ -237,6 +236,8 @@ class RtfReader:
             self._table, self._table_depth = word, len(self._looks)
             self._look.mode = _MUTE
         elif word in _SKIPPED_GROUPS:
+            if word == "nesttableprops":  # it stands at the end of each row of an inner table
+                self._end_row(nested=True)
             self._look.mode = _SKIPPED
         elif word in _BLOCKS:
             self._look.mode = _SHOWN
@@ -320,9 +321,6 @@ class RtfReader:
         if word == "u" and number is not None:
             self._take_unicode(number)
             return
-        if word in _ESCAPED:
-            self._take_text(Token("", data=_ESCAPED[word]))
-            return
         if self._unread and not word.isalpha():
             self._unread -= 1
             return
@@ -372,7 +370,6 @@ class RtfReader:
             "cell": lambda _: self._end_cell(nested=False),
             "nestcell": lambda _: self._end_cell(nested=True),
             "row": lambda _: self._end_row(nested=False),
-            "nestrow": lambda _: self._end_row(nested=True),
             "chftn": lambda _: self._note_mark(),
         }
 

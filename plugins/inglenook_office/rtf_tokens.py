@@ -60,9 +60,16 @@ def tokens(source: bytes | mmap, known: Container[str]) -> Iterator[Token]:
             yield Token("", data=match[6])
         elif kind == 1:
             yield Token("", data=bytes((int(match[1], 16),)), is_hex=True)
-        elif kind is not None:
-            yield Token(match[kind].decode("latin-1"))
+        elif kind == 5:
+            yield Token(match[5].decode("ascii"))
+        elif kind == 4:
+            yield _symbol(match[4])
         is_starred = match[4] == b"*"
+
+
+def _symbol(data: bytes) -> Token:
+    """A control symbol; braces and backslashes are text when they are escaped."""
+    return Token("", data=data) if data in b"\\{}" else Token(data.decode("latin-1"))
 
 
 PAUSE = Token("")

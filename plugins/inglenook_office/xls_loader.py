@@ -18,7 +18,7 @@ from inglenook_office.grid import Grid, GridCell, Row
 from inglenook_office.merged import MergedCells
 from inglenook_office.number_formats import general
 from inglenook_office.ole import OLE_MAGIC, container_of, decrypted_old, stream_of
-from inglenook_office.outcome import without_text
+from inglenook_office.outcome import damaged_notice, without_text
 from inglenook_office.package import Package, file_head, opened_package
 from inglenook_office.sheet_text import SheetText
 from inglenook_office.visible_text import one_line, visible
@@ -122,7 +122,7 @@ def _read(
         try:
             sheet = workbook.get_sheet_by_index(place)
         except Exception as error:  # noqa: BLE001 - the other sheets go on
-            notices.append(_damaged(name, error))
+            notices.append(damaged_notice(f"sheet {name}: {type(error).__name__}"))
             continue
         for section in _sections(sheet, SheetText(name, budget), cancel):
             found = True
@@ -175,12 +175,6 @@ def _broken(request: LoadRequest, error: Exception) -> LoadError:
         f"{request.name} is damaged or not an Excel workbook ({type(error).__name__}).",
         reason="broken",
         hint="Open it in the program that made it and save it again.",
-    )
-
-
-def _damaged(sheet: str, error: Exception) -> Notice:
-    return Notice(
-        "partly-damaged", f"sheet {sheet} is damaged and was not read ({type(error).__name__})"
     )
 
 

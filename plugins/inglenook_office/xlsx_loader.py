@@ -189,6 +189,13 @@ class _Workbook:
                     " that a sheet can have were left out",
                 )
             )
+        if reader.texts_missing:
+            self._notices.append(
+                Notice(
+                    "texts-missing",
+                    f"sheet {sheet.name}: the texts of {reader.texts_missing:,} cell(s) are lost",
+                )
+            )
         if reader.uncomputed:
             self._notices.append(
                 Notice(

@@ -103,7 +103,15 @@ def shared_strings(
 ) -> None:
     """Append the texts that cells refer to by number. Raises `DamagedXmlError`, `LoadError`."""
     pieces: list[str] = []
-    in_text: list[bool] = []
+    in_text = False
+
+    def start_text(_: Attributes) -> None:
+        nonlocal in_text
+        in_text = True
+
+    def end_text() -> None:
+        nonlocal in_text
+        in_text = False
 
     def write(data: str) -> None:
         if in_text:
@@ -115,9 +123,10 @@ def shared_strings(
         pieces.clear()
 
     handlers = Handlers(
-        {"x:t": lambda _: in_text.append(True), "x:rPh": lambda _: True},
-        {"x:t": in_text.clear, "x:si": end_item},
+        {"x:t": start_text, "x:rPh": lambda _: True},
+        {"x:t": end_text, "x:si": end_item},
         write,
+        plain_attributes=True,
     )
     for _ in package.read(part, handlers, cancel, max_elements=3 * _MOST_STRINGS):
         pass

@@ -56,6 +56,7 @@ class SheetReader:
         hidden_rows: How many hidden rows with text were left out.
         hidden_cells: How many cells in hidden columns were left out.
         cells_outside: How many cells beyond the last possible column were left out.
+        texts_missing: How many cells refer to a shared text that is not there.
 
     Args:
         shared: What the workbook's sheets share.
@@ -75,6 +76,7 @@ class SheetReader:
         self.hidden_rows = 0
         self.hidden_cells = 0
         self.cells_outside = 0
+        self.texts_missing = 0
         self._shared = shared
         self._is_filtered = tail.is_filtered
         self._merged = MergedCells(tail.merges)
@@ -190,7 +192,10 @@ class SheetReader:
         if kind == "s":
             number = whole_number(value, -1)
             strings = self._shared.strings
-            return (strings[number] if 0 <= number < len(strings) else ""), True
+            if 0 <= number < len(strings):
+                return strings[number], True
+            self.texts_missing += 1
+            return "", True
         if kind in _TEXT_KINDS:
             return visible(value).strip(), True
         if not value:

@@ -85,15 +85,10 @@ def _usual_distance(lines: Sequence[TextLine]) -> float:
 
 
 def _part(above: TextLine, line: TextLine, distance: float) -> bool:
-    """Whether more than the usual distance is between two lines of a column."""
+    """Whether there is more than the usual distance between two lines."""
     gap = above.baseline - line.baseline
-    in_column = above.left < line.right and line.left < above.right
-    return (
-        in_column
-        and distance > 0
-        and gap > _PARAGRAPH_GAP * distance
-        and gap > _LEAST_GAP * max(above.height, line.height)
-    )
+    is_wide = gap > _LEAST_GAP * max(above.height, line.height)
+    return is_wide and gap > _PARAGRAPH_GAP * distance > 0
 
 
 def _with_strays_put_back(lines: list[TextLine]) -> list[TextLine]:

@@ -6,7 +6,7 @@ import ctypes
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,11 +22,12 @@ __all__ = ["PageCharacters", "page_characters"]
 _MOST_SAMPLES = 500
 _MOST_UNMAPPED = 0.25
 _HYPHEN = "\ufffe"
+"""What PDFium makes of a hyphen at the end of a line, together with the line end."""
+
 _HYPHEN_CODE = 2
 _LINE = re.compile(r"[^\s\ufffe](?:[^\r\n\ufffe]*[^\s\ufffe])?\ufffe?")
 _NOWHERE = 0.05
 _ALEFS = "اأإآ"
-"""What PDFium makes of a hyphen at the end of a line, together with the line end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,13 @@ class _Page:
 
     def runs(self, text: str, left_out: set[int]) -> Iterator[_Run]:
         """The lines of text that is read from the left, in PDFium's order."""
+        numbers: Sequence[int] = range(self.count)
         if left_out or len(text) != self.count:
             numbered = list(self.characters(left_out))
+            numbers = [at for at, _ in numbered]
             text = "".join(character for _, character in numbered)
         for found in _LINE.finditer(text):
-            first, last = found.start(), found.end() - 1
-            if left_out or len(text) != self.count:
-                first, last = numbered[first][0], numbered[last][0]
-            yield _Run(found[0], first, last)
+            yield _Run(found[0], numbers[found.start()], numbers[found.end() - 1])
 
     def line(self, run: _Run) -> TextLine:
         first, last = self._glyph(run.first, "", 0), self._glyph(run.last, "", 0)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PdfLoader"]
 
 _PAINTS = re.compile(rb"(?<![^\s\]>)])(?:Do|sh|EI|S|s|f\*?|F|B\*?|b\*?|Tj|TJ|'|\")(?![^\s\[<(/])")
-_SHOWN_WITHOUT_COMMENT = ("/Link", "/Popup")
+_WITHOUT_COMMENT = ("/Link", "/Popup")
 
 
 class PdfLoader:
@@ -128,12 +128,12 @@ class _PypdfDocument:
     def remainder(self, request: LoadRequest) -> Iterator[PartFile | Notice]:
         yield from attached(self._files(), request)
 
-    def _files(self) -> Iterator[tuple[str, bytes]]:
+    def _files(self) -> Iterator[tuple[str, bytes | None]]:
         try:
             for attachment in self._reader.attachment_list:
                 yield attachment.name, attachment.content
         except Exception:  # noqa: BLE001 - see `_open`
-            yield "", b""
+            yield "", None
 
 
 def _is_blank(page: PageObject) -> bool:
@@ -151,7 +151,7 @@ def _notes(page: PageObject) -> Iterator[str]:
             parent = annotation.get("/Parent")
             value = annotation.get("/V") or (parent.get_object().get("/V") if parent else None)
             yield value if isinstance(value, str) and not value.startswith("/") else ""
-        elif kind not in _SHOWN_WITHOUT_COMMENT:
+        elif kind not in _WITHOUT_COMMENT:
             yield str(annotation.get("/Contents") or "")
 
 

@@ -11,10 +11,17 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inglenook.types import CancelToken, LoadRequest, Notice, PartFile, Section
-from inglenook_pdf.extras import MOST_ANNOTATIONS, attached, found_by_search_notice, unmapped_notice
+from inglenook_pdf.extras import (
+    MOST_ANNOTATIONS,
+    attached,
+    found_by_search_notice,
+    unmapped_notice,
+    xfa_notice,
+)
 from inglenook_pdf.inflation import refuse_bombs
 from inglenook_pdf.outline import MOST_ENTRIES, Entry, page_headings
 from inglenook_pdf.page_search import saved_pages
@@ -55,30 +62,43 @@ class PdfiumLoader:
             yield from read_pages(document, request, cancel)
 
 
+def _source(path: Path) -> Path | bytes:
+    """The path, or the bytes of a file that has no name: the binding resolves links first."""
+    return path if path.resolve().exists() else path.read_bytes()
+
+
 @contextmanager
 def _open(request: LoadRequest) -> Iterator[_PdfiumDocument]:
     try:
-        from pypdfium2 import PdfDocument, PdfiumError, raw
+        from pypdfium2 import PdfiumError
     except ImportError as error:
         raise missing_library("pypdfium2") from error
     logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
     refuse_unreadable(request)
     refuse_bombs(request)
+    try:
+        pdf, found_by_search = _opened(request)
+        with closing(pdf):
+            pdf.init_forms()
+            yield _PdfiumDocument(pdf, found_by_search=found_by_search)
+    except PdfiumError as error:
+        raise broken(request.name, reason_of(error)) from error
+
+
+def _opened(request: LoadRequest) -> tuple[PdfDocument, bool]:
+    """The document and whether its pages had to be searched for. Raises `PdfiumError`."""
+    from pypdfium2 import PdfDocument, PdfiumError, raw
+
     for password in passwords(request):
-        saved = None
         try:
-            pdf = PdfDocument(request.path, password=password)
+            return PdfDocument(_source(request.path), password=password), False
         except PdfiumError as error:
             if error.err_code == raw.FPDF_ERR_PASSWORD:
                 continue
             saved = saved_pages(request.path)
             if saved is None:
-                raise broken(request.name, reason_of(error)) from error
-            pdf = PdfDocument(saved)
-        with closing(pdf):
-            pdf.init_forms()
-            yield _PdfiumDocument(pdf, found_by_search=saved is not None)
-        return
+                raise
+            return PdfDocument(saved), True
     raise encrypted(request)
 
 
@@ -136,13 +156,17 @@ class _PdfiumDocument:
             yield page, [contents for _, contents in annotations if contents]
 
     def remainder(self, request: LoadRequest) -> Iterator[PartFile | Notice]:
+        from pypdfium2 import raw
+
+        if self._pdf.get_formtype() == raw.FORMTYPE_XFA_FULL:
+            yield xfa_notice()
         if self._found_by_search:
             yield found_by_search_notice(self.page_count)
         if self._unmapped:
             yield unmapped_notice(self._unmapped)
         yield from attached(self._files(), request)
 
-    def _files(self) -> Iterator[tuple[str, bytes]]:
+    def _files(self) -> Iterator[tuple[str, bytes | None]]:
         from pypdfium2 import PdfiumError
 
         for index in range(self._pdf.count_attachments()):
@@ -150,7 +174,7 @@ class _PdfiumDocument:
                 attachment = self._pdf.get_attachment(index)
                 yield attachment.get_name(), bytes(attachment.get_data())
             except PdfiumError:
-                yield "", b""
+                yield "", None
 
 
 def _is_blank(page: PdfPage) -> bool:

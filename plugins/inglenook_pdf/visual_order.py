@@ -26,6 +26,7 @@ _GAP_BESIDE_SIGNS = 0.17
 _GAP_WITHIN_WORDS = 0.5
 
 _LINES_BACK = 8
+_MOST_SIGNS = 4
 _BEHIND_NUMBERS = "%٪‰°"
 _SENTENCE_MARKS = ".,;:!?،؛؟"
 
@@ -286,14 +287,14 @@ def _read_rightward(line: Sequence[_Cluster]) -> str:
     return "".join(parts)
 
 
-def _run_end(line: Sequence[_Cluster], kinds: Sequence[str], start: int, *, arabic: bool) -> int:
+def _run_end(line: Sequence[_Cluster], kinds: list[str], start: int, *, arabic: bool) -> int:
     """Where the run that begins at `start` and is read from its left ends.
 
     Separators join numbers, and signs such as % join the number beside them, the latter and the
     hyphen not after Arabic letters (rules W2 to W5).
     """
     at = start
-    while not arabic and at < len(line) and kinds[at] == "terminator":
+    while not arabic and at < start + _MOST_SIGNS and kinds[at : at + 1] == ["terminator"]:
         at += 1
     if at == len(line) or kinds[at] not in ("L", "number"):
         return start + 1

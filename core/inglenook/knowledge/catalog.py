@@ -514,7 +514,7 @@ def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
     if "readonly" in text or "unable to open" in text:
         return StoreError(
             f"{path} cannot be opened or written: {text}.",
-            hint="Check the folder's permissions, or set INGLENOOK_HOME.",
+            hint="Check the folder's permissions and free space, or set INGLENOOK_HOME.",
         )
     if any(word in text for word in ("malformed", "not a database", "vtable constructor")):
         return StoreError(

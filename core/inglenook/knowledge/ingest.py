@@ -91,11 +91,13 @@ class Ingestion:
         self, steps: Sequence[Step], cancel: CancelToken, started: float
     ) -> Iterator[SourceResult | IngestProgress]:
         to_read = [step for step in steps if step.task in _READING]
-        others = [step for step in steps if step.task not in _READING]
-        # Removed and renamed sources first: a new file may stand where one of them stood.
+        others = [step for step in steps if step.task not in (*_READING, "remove")]
+        gone = [step for step in steps if step.task == "remove"]
         yield from self._without_reading(others, cancel)
         if to_read and not cancel.cancelled:
             yield from self._reading(to_read, cancel, started)
+        # Last: what moved and is read anew is always there under one of its names.
+        yield from self._without_reading(gone, cancel)
 
     def _without_reading(
         self, steps: Sequence[Step], cancel: CancelToken

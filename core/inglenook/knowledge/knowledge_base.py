@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -209,8 +210,12 @@ class KnowledgeBase:
             old = self._current_file()
             self._forget_open()
             pointer = self.folder / "current.new"
-            pointer.write_text(target.name, "utf-8")
+            with pointer.open("w", encoding="utf-8") as file:
+                file.write(target.name)
+                file.flush()
+                os.fsync(file.fileno())
             pointer.replace(self.folder / "current")
+            _sync_folder(self.folder)
             if old is not None and old != target:
                 _delete_catalog(old)
 
@@ -459,6 +464,17 @@ def _planned(
             shown = time.monotonic()
             yield IngestProgress(name, done, total, 0)
     return ()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power cut, where the platform can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _delete_catalog(path: Path) -> None:

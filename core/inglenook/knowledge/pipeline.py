@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from inglenook.errors import LoadError
+from inglenook.errors import InglenookError, LoadError
 from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.drafting import Drafter, embedded_text
 from inglenook.knowledge.embedding import Embedded, EmbeddingStage
 from inglenook.knowledge.executor import ReadPiece
 from inglenook.knowledge.plan import Step
+from inglenook.knowledge.reader_process import AGAIN
 from inglenook.knowledge.recording import Recorder
 from inglenook.types import PART_FAILED, ChunkText, Notice, Outcome, SourceResult
 
@@ -31,7 +32,14 @@ BATCH_CHUNKS = 128
 
 @dataclass(slots=True)
 class _Draft:
-    """A source: what was read of it, and how much of that is written."""
+    """A source: what was read of it, and how much of that is written.
+
+    Args:
+        listed: It is in the catalog, visible or not.
+        stale: There are chunks in the catalog that do not belong to it any more.
+        read: Nothing more will come.
+        may_pass: The error says little about the file: the next run tries again.
+    """
 
     step: Step
     source_id: str
@@ -40,10 +48,12 @@ class _Draft:
     chunks: int = 0
     waiting: int = 0
     embedded: int = 0
-    written: bool = False
+    listed: bool = False
+    stale: bool = False
     read: bool = False
     error: LoadError | None = None
     outcome: Outcome = "failed"
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,11 @@ class Pipeline:
                 step,
                 known.id if known else uuid.uuid4().hex,
                 known.generation + 1 if known else 1,
+                listed=known is not None,
             )
+        if piece.items == (AGAIN,):
+            self._begin_anew(draft)
+            return
         started = time.monotonic()
         for item in piece.items:
             if draft.error is not None:
@@ -148,9 +162,24 @@ class Pipeline:
         if not draft.waiting:
             self._ended.append(draft)
 
-    def _drop(self, draft: _Draft, error: LoadError, outcome: Outcome = "failed") -> None:
+    def _begin_anew(self, draft: _Draft) -> None:
+        """Forget what was read of a source; what is on its way to the catalog is left out there."""
+        self._drafts[str(draft.step.path)] = _Draft(
+            draft.step, draft.source_id, draft.generation, listed=draft.listed, stale=True
+        )
+        self._drop(draft, LoadError("It was read anew."))
+
+    def _drop(
+        self,
+        draft: _Draft,
+        error: LoadError,
+        outcome: Outcome = "failed",
+        *,
+        may_pass: bool = False,
+    ) -> None:
         """Take back what is not written; what is was never visible."""
         draft.error, draft.outcome = error, outcome
+        draft.may_pass = may_pass or error.reason == "unreadable"
         self._waiting = [waiting for waiting in self._waiting if waiting.draft is not draft]
         draft.waiting = 0
 
@@ -176,8 +205,10 @@ class Pipeline:
         batch, future = flight
         try:
             vectors, computed = future.result()
-        except (ValueError, TypeError):
-            # An embedder that cannot take a text costs the source of that text only.
+        except InglenookError:
+            raise
+        # Embedders are plugins: a text that one cannot take costs the source of that text only.
+        except Exception:  # noqa: BLE001
             return self._embedded_apart(batch)
         batch[0].draft.embedded += computed
         return batch, vectors
@@ -191,8 +222,10 @@ class Pipeline:
                 found, computed = self._stage.submit(
                     [embedded_text(waiting.chunk) for waiting in own]
                 ).result()
-            except (ValueError, TypeError) as error:
-                self._drop(draft, _not_embedded(draft.step.name, error))
+            except InglenookError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                self._drop(draft, _not_embedded(draft.step.name, error), may_pass=True)
                 if draft.read:
                     self._ended.append(draft)
                 continue
@@ -229,10 +262,12 @@ class Pipeline:
         yield from results
 
     def _write(self, draft: _Draft, rows: Sequence[NewChunk]) -> None:
-        if not draft.written and draft.step.known is None:
+        if not draft.listed:
             self._catalog.add_source(draft.step.name, draft.step.path, draft.source_id)
+        if draft.stale:
+            self._catalog.drop_unpublished(draft.source_id)
         self._catalog.write_chunks(draft.source_id, draft.generation, rows)
-        draft.written = True
+        draft.listed, draft.stale = True, False
         draft.waiting -= len(rows)
 
     def _record(self, draft: _Draft) -> SourceResult:
@@ -245,11 +280,11 @@ class Pipeline:
                 embedded=draft.embedded,
                 notices=draft.notices,
             )
-        if draft.written and draft.step.known is None:
+        if draft.listed and draft.step.known is None:
             self._catalog.remove_source(draft.source_id)
-        elif draft.written:
+        elif draft.listed:
             self._catalog.drop_unpublished(draft.source_id)
-        return self._recorder.fail(draft.step, draft.error, draft.outcome)
+        return self._recorder.fail(draft.step, draft.error, draft.outcome, may_pass=draft.may_pass)
 
 
 def _without_text(draft: _Draft) -> LoadError:

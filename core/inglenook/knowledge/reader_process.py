@@ -20,10 +20,13 @@ from inglenook.processes.worker_process import (
 )
 from inglenook.types import Notice, Section
 
-__all__ = ["Passwords", "ReaderProcess", "ReadingLimits", "no_password"]
+__all__ = ["AGAIN", "Passwords", "ReaderProcess", "ReadingLimits", "no_password"]
 
 _READER = "inglenook.knowledge.file_reader:FileReader"
 _SEEN_BY_READERS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TESSDATA_PREFIX", "SYSTEMROOT")
+AGAIN = Notice("again", "")
+"""What says that reading began anew: what came before it does not count."""
+
 _REPLY_BYTES = 256 << 20
 _OPEN_FILES = 128
 
@@ -86,30 +89,47 @@ class ReaderProcess:
     ) -> Iterator[tuple[Section | Notice, ...]]:
         """The file's sections and notices in batches, in order; a batch may be empty.
 
-        Raises `LoadError`. A loader that dies of the file is left out and the next one asked. With
-        `encrypted` the password is asked for before anything is tried.
+        A batch of `AGAIN` alone takes back what came before it. A loader that dies of the file is
+        left out and the next one asked; a process that was killed from outside is replaced once.
+        With `encrypted` the password is asked for before anything is tried. Raises `LoadError`.
         """
         task = ReadTask(path, name, passwords(name, path) if encrypted else None)
+        killed = begun = False
         while True:
-            begun = False
             try:
                 for items in self._read_once(task):
                     begun = begun or bool(items)
                     yield items
                 return
             except _ReaderDiedError as died:
-                left = [e for e in self._table.chain(name) if e.name not in task.avoid]
-                if begun or len(left) < 2:
-                    raise died.as_load_error(name) from died
-                task = replace(task, avoid=task.avoid | {left[0].name})
-                yield (Notice("other-loader", f"{left[0].name} ended over it: {died.reason}"),)
+                task, said = self._without_the_dead(task, died, killed=killed)
+                killed = killed or died.was_killed
             except LoadError as error:
-                if error.reason != "encrypted" or begun or task.password is not None:
+                if error.reason != "encrypted" or task.password is not None:
                     raise
                 password = passwords(name, path)
                 if password is None:
                     raise
-                task = replace(task, password=password)
+                task, said = replace(task, password=password), ()
+            if begun:
+                yield (AGAIN,)
+            if said:
+                yield said
+
+    def _without_the_dead(
+        self, task: ReadTask, died: _ReaderDiedError, *, killed: bool
+    ) -> tuple[ReadTask, tuple[Notice, ...]]:
+        """What to try next after a process died, and what to tell; raises `LoadError` if nothing.
+
+        Whoever killed it from outside meant the process, not the file.
+        """
+        left = [entry for entry in self._table.chain(task.name) if entry.name not in task.avoid]
+        if died.was_killed and not killed and not self._stopped:
+            return task, ()
+        if died.was_killed or len(left) < 2:
+            raise died.as_load_error(task.name) from died
+        said = Notice("other-loader", f"{left[0].name} ended over it: {died.reason}")
+        return replace(task, avoid=task.avoid | {left[0].name}), (said,)
 
     def stop(self) -> None:
         """Make a running `read` end with `LoadError` soon, and every later one at once."""
@@ -128,10 +148,10 @@ class ReaderProcess:
             process.close()
 
     def _read_once(self, task: ReadTask) -> Iterator[tuple[Section | Notice, ...]]:
-        process = self._running(task.name)
         started = time.monotonic()
         ended = False
         try:
+            process = self._running(task.name)
             batch: ReadBatch = process.call_within(self._limits.silence_s, "begin", task)
             while True:
                 yield batch.items
@@ -190,11 +210,15 @@ class _ReaderDiedError(Exception):
         super().__init__(reason)
         self.reason = reason
 
+    @property
+    def was_killed(self) -> bool:
+        return "SIGKILL" in self.reason
+
     def as_load_error(self, name: str) -> LoadError:
-        if "SIGKILL" in self.reason:
+        if self.was_killed:
             return LoadError(
-                f"{name}: the process that read it was killed; memory may have run out.",
-                reason="too large",
+                f"{name}: the process that read it was killed twice; memory may have run out.",
+                reason="unreadable",
             )
         return LoadError(f"{name}: the process that read it ended: {self.reason}.", reason="broken")
 

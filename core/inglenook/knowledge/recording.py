@@ -15,6 +15,10 @@ from inglenook.types import Notice, Outcome, SourceResult
 __all__ = ["Recorder"]
 
 
+TRY_AGAIN = "again"
+"""The mark of an attempt that equals no later one."""
+
+
 class Recorder:
     """Records the ends of sources; the caller groups them into transactions.
 
@@ -59,11 +63,23 @@ class Recorder:
         title = Path(name).stem.replace("_", " ").replace("-", " ")
         return " ".join(self._analyser.terms("\n".join((title, *headings, text))))
 
-    def fail(self, step: Step, error: LoadError, outcome: Outcome = "failed") -> SourceResult:
-        """Note that a source could not be read; what was visible of it stays."""
+    def fail(
+        self,
+        step: Step,
+        error: LoadError,
+        outcome: Outcome = "failed",
+        *,
+        may_pass: bool = False,
+    ) -> SourceResult:
+        """Note that a source could not be read; what was visible of it stays.
+
+        With `may_pass` the next run tries again, although the file is the same.
+        """
         source_id = step.known.id if step.known else self._catalog.add_source(step.name, step.path)
         message = " ".join(str(error).splitlines())
         attempt = f"{step.sha256}:{step.reader}" if step.sha256 else ""
+        if may_pass:
+            attempt = TRY_AGAIN
         reason = error.reason if outcome == "failed" else "held back by a filter"
         self._catalog.record_failure(
             source_id, attempt, step.size, step.mtime_ns, outcome, reason, message

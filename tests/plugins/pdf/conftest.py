@@ -9,7 +9,7 @@ from fpdf import FPDF
 
 
 def _made(path, pages, bookmarks=()):
-    """Each page is its text, None for one with nothing but a line across it, "" for an empty one."""
+    """Each page is its text; None is one with nothing but a line across it, "" an empty one."""
     pdf = FPDF()
     pdf.set_font("Helvetica", size=12)
     for number, text in enumerate(pages, start=1):
@@ -50,8 +50,10 @@ def _page_objects(content=None, filters=b"/FlateDecode", extra=b""):
     return [
         b"<</Type/Catalog/Pages 2 0 R%s>>" % extra,
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
-        b"/Resources<</Font<</F1 5 0 R>>>>>>",
+        (
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R"
+            b"/Resources<</Font<</F1 5 0 R>>>>>>"
+        ),
         _stream(content, filters),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]

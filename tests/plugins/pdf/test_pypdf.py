@@ -10,7 +10,7 @@ import pytest
 
 from inglenook.errors import LoadError
 from inglenook.testing.loader import LoaderKit, read
-from inglenook.types import CancelToken, LoadRequest, Section
+from inglenook.types import CancelToken, LoadRequest, PartFile, Section
 from inglenook_pdf.garbled import is_garbled
 from inglenook_pdf.page_text import readable
 from inglenook_pdf.pypdf_loader import PdfLoader
@@ -159,3 +159,43 @@ def test_text_without_a_font_map_is_recognised_as_garbled():
     assert is_garbled("\ue001\ue002\ue003 \ue004 a", "")
     plain = "Plain text, with marks: ✓ and שלום."
     assert not is_garbled(plain, plain)
+
+
+def test_comments_and_attached_files_are_read(tmp_path, make_pdf):
+    from pypdf import PdfWriter
+    from pypdf.annotations import Text
+
+    writer = PdfWriter(clone_from=make_pdf(tmp_path / "a.pdf", ["Printed."]))
+    writer.add_annotation(0, Text(text="The reviewer objects.", rect=(300, 600, 320, 620)))
+    writer.add_attachment("notes.txt", b"attached words")
+    writer.write(tmp_path / "b.pdf")
+    request = LoadRequest(tmp_path / "b.pdf", "b.pdf")
+    section, part = PdfLoader({}).load(request, CancelToken())
+    assert isinstance(section, Section)
+    assert section.text.splitlines() == ["Printed.", "The reviewer objects."]
+    assert part == PartFile("notes.txt", b"attached words")
+
+
+def test_a_font_without_a_map_is_told_and_its_text_left_out(tmp_path):
+    from pypdf import PdfWriter
+
+    writer = PdfWriter(clone_from=Path(__file__).parent / "data" / "arabic-weasyprint.pdf")
+    for number in range(1, len(writer._objects) + 1):
+        font = writer.get_object(number)
+        if isinstance(font, dict) and "/ToUnicode" in font:
+            del font["/ToUnicode"]
+    writer.write(tmp_path / "hidden.pdf")
+    with pytest.raises(LoadError, match="fonts hide") as caught:
+        read(PdfLoader({}), tmp_path / "hidden.pdf")
+    assert caught.value.reason == "no text: needs OCR"
+
+
+def test_a_page_on_which_nothing_is_drawn_is_no_scan(tmp_path, make_pdf):
+    with pytest.raises(LoadError, match="nothing is drawn on its 2 page") as caught:
+        read(PdfLoader({}), make_pdf(tmp_path / "blank.pdf", ["", ""]))
+    assert caught.value.reason == "broken"
+
+
+def test_notices_quote_nothing_of_the_document():
+    _, notices = read(PdfLoader({}), DOCUMENTS / "testPDF_bad_page_303226.pdf")
+    assert all(len(notice.message) < 100 and "veteri" not in notice.message for notice in notices)

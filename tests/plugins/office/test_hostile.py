@@ -1,13 +1,27 @@
-"""Makes documents that attack who reads them. Nothing of it is kept: each is made for its test."""
+"""Documents that attack who reads them end in one refusal, or are read, quickly and in little room.
+
+Each is made when its test runs and read in a process of its own.
+"""
 
 from __future__ import annotations
 
+import importlib
 import io
+import random
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import pytest
+
+from inglenook.errors import LOAD_REASONS, Cancelled, LoadError
+from inglenook.types import CancelToken, LoadRequest
+from inglenook_office.docx_loader import DocxLoader
+
+MOST_SECONDS = 5
+MOST_MB = 300
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 X = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -28,14 +42,14 @@ PRESENTATION = (
     "</p:sldIdLst></p:presentation>"
 )
 TEXT = (
-    f'<office:document-content xmlns:office="{ODF}office:1.0" xmlns:text="{ODF}text:1.0"'
-    f' xmlns:table="{ODF}table:1.0" xmlns:draw="{ODF}drawing:1.0"><office:body><office:text>',
+    (f'<office:document-content xmlns:office="{ODF}office:1.0" xmlns:text="{ODF}text:1.0"'
+    f' xmlns:table="{ODF}table:1.0" xmlns:draw="{ODF}drawing:1.0"><office:body><office:text>'),
     "</office:text></office:body></office:document-content>",
 )
 SHEETS = (
-    f'<office:document-content xmlns:office="{ODF}office:1.0" xmlns:text="{ODF}text:1.0"'
+    (f'<office:document-content xmlns:office="{ODF}office:1.0" xmlns:text="{ODF}text:1.0"'
     f' xmlns:table="{ODF}table:1.0"><office:body><office:spreadsheet><table:table'
-    ' table:name="S">',
+    ' table:name="S">'),
     "</table:table></office:spreadsheet></office:body></office:document-content>",
 )
 
@@ -115,14 +129,17 @@ def odf(path: Path, content: str | Iterable[bytes]) -> Path:
 
 def bomb(path: Path) -> Path:
     """One megabyte that inflates to one gigabyte."""
-    return docx(path, around(DOCUMENT, repeated(" ", 1_000_000_000)))
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = packer.compress(b" " * 1_000_000) + packer.flush(zlib.Z_FULL_FLUSH)
+    return raw_zip(path, b"word/document.xml", piece * 1_000 + packer.flush(), 1_000_000_000)
 
 
 def three_million_paragraphs(path: Path) -> Path:
     """About 100 MB of XML; the numbers keep it from shrinking so well that its ratio tells."""
     numbers = (
         "".join(
-            f"<w:p><w:r><w:t>{n * 7919 % 100_000}</w:t></w:r></w:p>" for n in range(begin, begin + 5_000)
+            f"<w:p><w:r><w:t>{n * 7919 % 100_000}</w:t></w:r></w:p>"
+            for n in range(begin, begin + 5_000)
         ).encode()
         for begin in range(0, 3_000_000, 5_000)
     )
@@ -130,17 +147,10 @@ def three_million_paragraphs(path: Path) -> Path:
 
 
 def lying_sizes(path: Path) -> Path:
-    """The index says that a member has 100 bytes; it has 200 MB."""
-    return _with_sizes(docx(path, around(DOCUMENT, repeated(" ", 200_000_000))), 100)
-
-
-def _with_sizes(path: Path, size: int) -> Path:
-    data = bytearray(path.read_bytes())
-    entry = data.find(b"PK\x01\x02")
-    struct.pack_into("<I", data, entry + 24, size)
-    struct.pack_into("<I", data, 22, size)
-    path.write_bytes(data)
-    return path
+    """The header says that a member has 100 bytes; it has 200 MB."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = packer.compress(b" " * 1_000_000) + packer.flush(zlib.Z_FULL_FLUSH)
+    return raw_zip(path, b"word/document.xml", piece * 200 + packer.flush(), 100)
 
 
 def twice_the_same_member(path: Path) -> Path:
@@ -156,24 +166,28 @@ def twice_the_same_member(path: Path) -> Path:
 def overlapping_members(path: Path) -> Path:
     """A thousand entries of the index that lead to the same bytes."""
     document = "".join((DOCUMENT[0], "<w:p><w:r><w:t>x</w:t></w:r></w:p>", DOCUMENT[1]))
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     content = document.encode() + b" " * 400_000
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(content) + packer.flush()
-    check = zlib.crc32(content)
-    name = b"word/document.xml"
+    return raw_zip(path, b"word/document.xml", packed, len(content), entries=1_000)
+
+
+def raw_zip(path: Path, name: bytes, packed: bytes, size: int, *, entries: int = 1) -> Path:
+    """A zip file of one member, written by hand so that it can lie (APPNOTE 6.3.10)."""
+    check = zlib.crc32(zlib.decompress(packed, -15)) if size < 1_000_000 else 0
     local = struct.pack(
-        "<4sHHHHHIIIHH", b"PK\x03\x04", 20, 0, 8, 0, 33, check, len(packed), len(content),
-        len(name), 0,
-    ) + name + packed  # fmt: skip
+        "<4sHHHHHIIIHH", b"PK\x03\x04", 20, 0, 8, 0, 33, check, len(packed), size, len(name), 0
+    )
+    body = local + name + packed
     index = b""
-    for number in range(1_000):
-        entry = name if not number else b"word/extra%04d.xml" % number
+    for number in range(entries):
+        entry = b"word/extra%04d.xml" % number if number else name
         index += struct.pack(
-            "<4sHHHHHHIIIHHHHHII", b"PK\x01\x02", 20, 20, 0, 8, 0, 33, check, len(packed),
-            len(content), len(entry), 0, 0, 0, 0, 0, 0,
+            "<4sHHHHHHIIIHHHHHII", b"PK\x01\x02", 20, 20, 0, 8, 0, 33, check, len(packed), size,
+            len(entry), 0, 0, 0, 0, 0, 0,
         ) + entry  # fmt: skip
-    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1_000, 1_000, len(index), len(local), 0)
-    path.write_bytes(local + index + end)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, entries, entries, len(index), len(body), 0)
+    path.write_bytes(body + index + end)
     return path
 
 
@@ -190,13 +204,9 @@ def external(path: str) -> str:
     return f'<!DOCTYPE r [<!ENTITY x SYSTEM "file://{path}">]>'
 
 
-def document_with(doctype: str, entity: str) -> str:
-    body = f"<w:p><w:r><w:t>before &{entity}; after</w:t></w:r></w:p>"
-    return f'<?xml version="1.0"?>{doctype}{DOCUMENT[0]}{body}{DOCUMENT[1]}'
-
-
 def one_huge_tag(path: Path) -> Path:
-    return docx(path, around(DOCUMENT, [b'<w:p w:x="', *repeated("a1", 40_000_000), b'"/>']))
+    noise = random.Random(1).randbytes(8_000_000).hex().encode()
+    return docx(path, around(DOCUMENT, [b'<w:p w:x="', noise, b'"/>']))
 
 
 def a_million_attributes(path: Path) -> Path:
@@ -354,7 +364,9 @@ def one_chart_again_and_again(path: Path) -> Path:
     chart_uri = "http://schemas.openxmlformats.org/drawingml/2006/chart"
     frame = f'<p:graphicFrame><c:chart xmlns:c="{chart_uri}" xmlns:r="{R}" r:id="rId1"/></p:graphicFrame>'
     points = "".join(f'<c:pt idx="{n}"><c:v>{n}</c:v></c:pt>' for n in range(30_000))
-    chart = f'<c:chartSpace xmlns:c="{chart_uri}"><c:ser><c:val>{points}</c:val></c:ser></c:chartSpace>'
+    chart = (
+        f'<c:chartSpace xmlns:c="{chart_uri}"><c:ser><c:val>{points}</c:val></c:ser></c:chartSpace>'
+    )
     return zipped(
         path,
         {
@@ -368,6 +380,7 @@ def one_chart_again_and_again(path: Path) -> Path:
 
 
 def shared_texts_without_end(path: Path) -> Path:
+    texts = (f"<si><t>{n * 7919 % 1_000_003}</t></si>".encode() for n in range(2_000_000))
     return xlsx(
         path,
         "".join((SHEET[0], '<row r="1"><c r="A1" t="s"><v>0</v></c></row>', SHEET[1])),
@@ -377,13 +390,13 @@ def shared_texts_without_end(path: Path) -> Path:
                 ' Target="worksheets/sheet1.xml"/></Relationships>',
             ),
             "xl/workbook.xml": WORKBOOK.replace("rId1", "rId9"),
-            "xl/sharedStrings.xml": around((f'<sst xmlns="{X}">', "</sst>"), repeated("<si/>", 20_000_000)),
+            "xl/sharedStrings.xml": around((f'<sst xmlns="{X}">', "</sst>"), texts),
         },
     )  # fmt: skip
 
 
 def words_without_end_in_rtf(path: Path) -> Path:
-    path.write_bytes(b"{\\rtf1 " + b"\\b0\\i" * 20_000_000 + b"}")
+    path.write_bytes(b"{\\rtf1 " + b"\\b0\\i" * 12_000_000 + b"}")
     return path
 
 
@@ -421,3 +434,92 @@ ATTACKS: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("a.rtf", words_without_end_in_rtf),
     ("a.rtf", bytes_without_end_in_rtf),
 )
+
+LOADERS = {
+    ".docx": ("inglenook_office.docx_loader", "DocxLoader"),
+    ".pptx": ("inglenook_office.pptx_loader", "PptxLoader"),
+    ".xlsx": ("inglenook_office.xlsx_loader", "XlsxLoader"),
+    ".odt": ("inglenook_office.odf_loader", "OdfLoader"),
+    ".ods": ("inglenook_office.odf_loader", "OdfLoader"),
+    ".rtf": ("inglenook_office.rtf_loader", "RtfLoader"),
+}
+
+
+@pytest.mark.parametrize(("name", "make"), ATTACKS, ids=[make.__name__ for _, make in ATTACKS])
+def test_an_attack_ends_in_one_refusal_or_is_read(tmp_path, watch, name, make):
+    path = make(tmp_path / name)
+    found = watch(*LOADERS[path.suffix], path)
+    assert found.seconds < MOST_SECONDS
+    assert found.peak_mb < MOST_MB
+    if found.error:
+        assert name in found.error
+        assert found.reason in LOAD_REASONS
+    else:
+        assert found.characters
+
+
+def test_the_refusals_say_why(tmp_path, watch):
+    said = {}
+    for name, make in ATTACKS:
+        if make in (bomb, lying_sizes, twice_the_same_member, deep_tables, a_million_names):
+            said[make.__name__] = watch(*LOADERS[Path(name).suffix], make(tmp_path / name)).reason
+    assert said == {
+        "bomb": "too large",
+        "lying_sizes": "broken",
+        "twice_the_same_member": "broken",
+        "deep_tables": "too large",
+        "a_million_names": "too large",
+    }
+
+
+@pytest.mark.parametrize("doctype", ["laughs", "file"])
+@pytest.mark.parametrize("name", ["a.docx", "a.pptx", "a.xlsx", "a.odt", "a.fodt"])
+def test_entities_are_never_expanded_and_no_file_is_read(tmp_path, watch, load, name, doctype):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret")
+    entity, declared = ("lol9", laughs()) if doctype == "laughs" else ("x", external(str(secret)))
+    path = with_entity(tmp_path / name, declared, entity)
+    module, loader = LOADERS[".odt" if name == "a.fodt" else path.suffix]
+    with pytest.raises(LoadError, match="DOCTYPE") as caught:
+        load(getattr(importlib.import_module(module), loader), path)
+    assert caught.value.reason == "broken"
+    assert "secret" not in str(caught.value).replace(str(path), "")
+
+
+def with_entity(path: Path, declared: str, entity: str) -> Path:
+    """A document with a DOCTYPE, and a reference to what it declares in its text."""
+    kinds: dict[str, tuple[Callable[..., Path], tuple[str, str], str]] = {
+        ".docx": (docx, DOCUMENT, "<w:p><w:r><w:t>{}</w:t></w:r></w:p>"),
+        ".pptx": (
+            pptx,
+            SLIDE,
+            "<p:sp><p:txBody><a:p><a:r><a:t>{}</a:t></a:r></a:p></p:txBody></p:sp>",
+        ),
+        ".xlsx": (xlsx, SHEET, '<row r="1"><c r="A1" t="str"><v>{}</v></c></row>'),
+        ".odt": (odf, TEXT, "<text:p>{}</text:p>"),
+        ".fodt": (flat, TEXT, "<text:p>{}</text:p>"),
+    }
+    make, around_it, text = kinds[path.suffix]
+    body = text.format(f"before &{entity}; after")
+    return make(path, f'<?xml version="1.0"?>{declared}{around_it[0]}{body}{around_it[1]}')
+
+
+def flat(path: Path, content: str) -> Path:
+    path.write_text(content, "utf-8")
+    return path
+
+
+def test_a_worker_that_is_asked_to_stop_stops_in_the_middle(tmp_path):
+    class Later(CancelToken):
+        """Cancelled once it was looked at a few times."""
+
+        looks = 0
+
+        @property
+        def cancelled(self) -> bool:
+            self.looks += 1
+            return self.looks > 5
+
+    path = three_million_paragraphs(tmp_path / "a.docx")
+    with pytest.raises(Cancelled):
+        list(DocxLoader({}).load(LoadRequest(path, path.name), Later()))

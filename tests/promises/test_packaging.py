@@ -100,7 +100,8 @@ def test_without_any_extra_every_command_still_works_and_says_what_is_missing() 
     code = (
         "import sys\n"
         "heavy = {'xllamacpp', 'llama_cpp', 'onnxruntime', 'tokenizers', 'chromadb', 'pypdf',\n"
-        " 'pypdfium2', 'docx', 'pptx', 'openpyxl', 'lxml', 'odfdo', 'olefile', 'keyring', 'watchfiles'}\n"
+        " 'pypdfium2', 'docx', 'pptx', 'openpyxl', 'lxml', 'odfdo', 'olefile', 'keyring',\n"
+        " 'watchfiles'}\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] in heavy:\n"

@@ -18,12 +18,24 @@ R = f"{OPEN_XML}/officeDocument/2006/relationships"
 PACKAGE = f"{OPEN_XML}/package/2006/relationships"
 ODF = "urn:oasis:names:tc:opendocument:xmlns:"
 ODF_NAMES = " ".join(
-    f'xmlns:{prefix}="{ODF}{name}:1.0"'
-    for prefix, name in {
-        "office": "office", "text": "text", "table": "table", "style": "style", "draw": "drawing",
-        "svg": "svg-compatible", "presentation": "presentation", "chart": "chart",
-    }.items()
-) + ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'  # fmt: skip
+    (
+        *(
+            f'xmlns:{prefix}="{ODF}{name}:1.0"'
+            for prefix, name in {
+                "chart": "chart",
+                "draw": "drawing",
+                "office": "office",
+                "presentation": "presentation",
+                "style": "style",
+                "svg": "svg-compatible",
+                "table": "table",
+                "text": "text",
+            }.items()
+        ),
+        'xmlns:dc="http://purl.org/dc/elements/1.1/"',
+        'xmlns:xlink="http://www.w3.org/1999/xlink"',
+    )
+)
 
 WATCHED = """
 import importlib, json, pathlib, sys, time
@@ -46,7 +58,8 @@ loader = getattr(importlib.import_module(module), name)({})
 found = {"characters": 0, "notices": [], "error": "", "reason": ""}
 begin = time.process_time()
 try:
-    for item in loader.load(LoadRequest(pathlib.Path(path), pathlib.Path(path).name), CancelToken()):
+    request = LoadRequest(pathlib.Path(path), pathlib.Path(path).name)
+    for item in loader.load(request, CancelToken()):
         if isinstance(item, Section):
             found["characters"] += len(item.text)
         elif isinstance(item, Notice):
@@ -144,7 +157,8 @@ def open_document(zipped):
             {
                 "mimetype": f"application/vnd.oasis.opendocument.{kind}",
                 "content.xml": content,
-                "styles.xml": f"<office:document-styles {ODF_NAMES}>{styles}</office:document-styles>",
+                "styles.xml": f"<office:document-styles {ODF_NAMES}>{styles}"
+                "</office:document-styles>",
                 **members,
             },
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import docx
 import pytest
 
-from inglenook.errors import LOAD_REASONS, InglenookError, LoadError
+from inglenook.errors import LOAD_REASONS, LoadError
 from inglenook.types import CancelToken, LoadRequest
 from inglenook_office.docx_loader import DocxLoader
 from inglenook_office.odf_loader import OdfLoader
@@ -144,10 +144,15 @@ def test_any_damage_ends_in_a_reading_or_in_one_refusal(tmp_path, loader, path):
             for _ in range(numbers.choice((1, 10, 200))):
                 data[numbers.randrange(len(data))] = numbers.randrange(256)
         spoilt.write_bytes(data)
-        try:
-            for _ in loader({}).load(LoadRequest(spoilt, spoilt.name), CancelToken()):
-                pass
-        except InglenookError as error:
-            assert isinstance(error, LoadError)
-            assert error.reason in LOAD_REASONS
-            assert error.message
+        error = refusal(loader({}), spoilt)
+        assert error is None or (error.reason in LOAD_REASONS and error.message)
+
+
+def refusal(loader, path):
+    """What the loader raises, if that is a `LoadError`; None if it reads the file."""
+    try:
+        for _ in loader.load(LoadRequest(path, path.name), CancelToken()):
+            pass
+    except LoadError as error:
+        return error
+    return None

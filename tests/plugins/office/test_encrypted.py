@@ -151,9 +151,10 @@ def test_a_text_encrypted_as_the_standard_says_opens(load, zipped):
         f' m:checksum="{coded(hashlib.sha256(packed[:1024]).digest())}"><m:algorithm'
         ' m:algorithm-name="http://www.w3.org/2001/04/xmlenc#aes256-cbc"'
         f' m:initialisation-vector="{coded(vector)}"/><m:key-derivation'
-        f' m:key-derivation-name="PBKDF2" m:key-size="32" m:iteration-count="1000" m:salt="{coded(salt)}"/>'
-        '<m:start-key-generation m:start-key-generation-name="http://www.w3.org/2000/09/xmldsig#sha256"'
-        ' m:key-size="32"/></m:encryption-data></m:file-entry></m:manifest>'
+        ' m:key-derivation-name="PBKDF2" m:key-size="32" m:iteration-count="1000"'
+        f' m:salt="{coded(salt)}"/><m:start-key-generation m:key-size="32"'
+        ' m:start-key-generation-name="http://www.w3.org/2000/09/xmldsig#sha256"/>'
+        "</m:encryption-data></m:file-entry></m:manifest>"
     )
     path = zipped("a.odt", {"content.xml": sealed, "META-INF/manifest.xml": manifest})
     assert load(OdfLoader, path, password="סיסמה").text == "open"
@@ -176,8 +177,9 @@ def test_a_package_encrypted_as_a_whole_opens(load, zipped):
         ' m:algorithm-name="http://www.w3.org/2009/xmlenc11#aes256-gcm"'
         f' m:initialisation-vector="{coded(vector)}"/><m:key-derivation'
         f' m:key-derivation-name="{loext[:-4]}:argon2id" m:key-size="32" l:argon2-iterations="3"'
-        f' l:argon2-memory="8192" l:argon2-lanes="4" m:salt="{coded(salt)}"/><m:start-key-generation'
-        ' m:start-key-generation-name="http://www.w3.org/2001/04/xmlenc#sha256" m:key-size="32"/>'
+        f' l:argon2-memory="8192" l:argon2-lanes="4" m:salt="{coded(salt)}"/>'
+        '<m:start-key-generation m:start-key-generation-name="http://www.w3.org/2001/04/xmlenc#sha256"'
+        ' m:key-size="32"/>'
         "</m:encryption-data></m:file-entry></m:manifest>"
     )
     path = zipped("a.odt", {"encrypted-package": sealed, "META-INF/manifest.xml": manifest})

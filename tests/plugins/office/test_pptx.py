@@ -167,7 +167,10 @@ def test_lists_have_marks_levels_and_numbers(read, show, saved):
 def test_smart_art_is_read_in_the_order_of_its_outline(read, show, saved):
     dgm = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
     box(blank(show), "anchor", 1, 1)
-    point = '<dgm:pt modelId="{0}" type="{1}"><dgm:t><a:p><a:r><a:t>{2}</a:t></a:r></a:p></dgm:t></dgm:pt>'
+    point = (
+        '<dgm:pt modelId="{0}" type="{1}"><dgm:t><a:p><a:r><a:t>{2}</a:t></a:r></a:p></dgm:t>'
+        "</dgm:pt>"
+    )
     link = '<dgm:cxn modelId="c{0}{1}" srcId="{0}" destId="{1}" srcOrd="{2}"/>'
     data = (
         f'<dgm:dataModel xmlns:dgm="{dgm}" xmlns:a="http://schemas.openxmlformats.org/drawingml/'
@@ -242,9 +245,10 @@ def test_slide_numbers_are_no_text_and_footers_stand_last(read, show, saved):
     slide.shapes.title.text = "Title"
     slide.placeholders[1].text = "Body"
     shape = (
-        '<p:sp><p:nvSpPr><p:cNvPr id="{0}" name="x"/><p:cNvSpPr/><p:nvPr><p:ph type="{1}" idx="{0}"/>'
-        "</p:nvPr></p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>{2}</a:t></a:r></a:p>"
-        "</p:txBody></p:sp>"
+        '<p:sp><p:nvSpPr><p:cNvPr id="{0}" name="x"/><p:cNvSpPr/><p:nvPr>'
+        '<p:ph type="{1}" idx="{0}"/></p:nvPr></p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/>'
+        "<a:p><a:r><a:t>{2}</a:t>"
+        "</a:r></a:p></p:txBody></p:sp>"
     )
     extra = shape.format(90, "ftr", "Footer") + shape.format(91, "sldNum", "17")
 
@@ -261,12 +265,15 @@ def test_comments_of_both_formats_are_read_with_their_authors(read, show, saved)
     p = "http://schemas.openxmlformats.org/presentationml/2006/main"
     new = "http://schemas.microsoft.com/office/powerpoint/2018/8/main"
     members = {
-        "ppt/commentAuthors.xml": f'<p:cmAuthorLst xmlns:p="{p}"><p:cmAuthor id="0" name="Ada"/></p:cmAuthorLst>',
-        "ppt/authors.xml": f'<x:authorLst xmlns:x="{new}"><x:author id="{{7}}" name="Grace"/></x:authorLst>',
-        "ppt/comments/c1.xml": f'<p:cmLst xmlns:p="{p}"><p:cm authorId="0"><p:text>Old style</p:text></p:cm></p:cmLst>',
-        "ppt/comments/c2.xml": f'<x:cmLst xmlns:x="{new}" xmlns:a="http://schemas.openxmlformats.org/'
-        'drawingml/2006/main"><x:cm authorId="{7}"><x:txBody><a:p><a:r><a:t>New style</a:t></a:r></a:p>'
-        "</x:txBody></x:cm></x:cmLst>",
+        "ppt/commentAuthors.xml": f'<p:cmAuthorLst xmlns:p="{p}"><p:cmAuthor id="0" name="Ada"/>'
+        "</p:cmAuthorLst>",
+        "ppt/authors.xml": f'<x:authorLst xmlns:x="{new}"><x:author id="{{7}}" name="Grace"/>'
+        "</x:authorLst>",
+        "ppt/comments/c1.xml": f'<p:cmLst xmlns:p="{p}"><p:cm authorId="0"><p:text>Old style'
+        "</p:text></p:cm></p:cmLst>",
+        "ppt/comments/c2.xml": f'<x:cmLst xmlns:x="{new}" xmlns:a="http://schemas.openxmlformats.'
+        'org/drawingml/2006/main"><x:cm authorId="{7}"><x:txBody><a:p><a:r><a:t>New style</a:t>'
+        "</a:r></a:p></x:txBody></x:cm></x:cmLst>",
     }  # fmt: skip
     relation = '<Relationship Id="{0}" Type="http://x/{1}" Target="{2}"/></Relationships>'
 
@@ -315,7 +322,10 @@ def test_a_show_whose_list_of_slides_is_lost_is_read_by_the_numbers_of_its_parts
 
 
 def test_a_show_of_pictures_needs_ocr(read, show, saved):
-    dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    dot = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+        "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
     picture = io.BytesIO(base64.b64decode(dot))
     blank(show).shapes.add_picture(picture, 0, 0)
     with pytest.raises(LoadError) as caught:

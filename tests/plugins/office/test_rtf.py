@@ -46,7 +46,7 @@ def escaped(text, code_page):
     ],
 )
 def test_the_font_names_the_code_page(read, charset, code_page, text):
-    font = r"{\fonttbl{\f0\fcharset0 A;}{\f1\fcharset%d B;}}" % charset
+    font = rf"{{\fonttbl{{\f0\fcharset0 A;}}{{\f1\fcharset{charset} B;}}}}"
     found = read(rf"{{\rtf1\ansi\deff0{font}\pard\f1 {escaped(text, code_page)}\par}}")
     assert found.text == text
     assert found.codes == []
@@ -114,8 +114,8 @@ def test_hidden_and_deleted_text_is_left_out_and_told(read):
 
 def test_headings_are_known_by_style_and_outline_level(read):
     found = read(
-        r"{\rtf1{\stylesheet{\s0 Normal;}{\s1\outlinelevel0 heading 1;}{\s2 heading 2;}{\s5 Title;}}"
-        r"before\par\pard\s5 Book\par\pard\s1 One\par\pard\s2 Two\par\pard text\par"
+        r"{\rtf1{\stylesheet{\s0 Normal;}{\s1\outlinelevel0 heading 1;}{\s2 heading 2;}"
+        r"{\s5 Title;}}before\par\pard\s5 Book\par\pard\s1 One\par\pard\s2 Two\par\pard text\par"
         r"\pard\outlinelevel1 Direct\par\pard more}"
     )
     assert [s.headings for s in found.sections] == [
@@ -127,7 +127,8 @@ def test_headings_are_known_by_style_and_outline_level(read):
 def test_list_items_keep_their_marks(read):
     found = read(
         r"{\rtf1{\fonttbl{\f3\fcharset2 Symbol;}}\pard{\listtext\tab 1.\tab}\ls1 one\par"
-        r"{\listtext 2.\tab}two\par\pard\ilvl1{\listtext\f3\'b7\tab}inner\par\pard{\pntext a)\tab}old}"
+        r"{\listtext 2.\tab}two\par\pard\ilvl1{\listtext\f3\'b7\tab}inner\par\pard"
+        r"{\pntext a)\tab}old}"
     )
     assert found.lines == ["1. one", "2. two", "  - inner", "a) old"]
 
@@ -165,8 +166,8 @@ def test_notes_comments_and_boxes_stand_behind_their_paragraph(read):
     found = read(
         r"{\rtf1 Text{\super\chftn{\footnote\pard\chftn  The note.}} goes on"
         r"{\*\atnid A}{\*\atnauthor Ada}\chatn{\*\annotation{\*\atnref 1}Why?}."
-        r"{\shp{\*\shpinst\shpleft1{\sp{\sn x}{\sv 7}}{\shptxt In the box\par}}{\shprslt fallback}}\par "
-        r"Next.}"
+        r"{\shp{\*\shpinst\shpleft1{\sp{\sn x}{\sv 7}}{\shptxt In the box\par}}"
+        r"{\shprslt fallback}}\par Next.}"
     )
     assert found.lines == [
         "Text[1] goes on.", "[1] The note.", "[Comment by Ada: Why?]", "In the box", "Next.",
@@ -175,9 +176,7 @@ def test_notes_comments_and_boxes_stand_behind_their_paragraph(read):
 
 def test_headers_and_footers_are_read_once(read):
     header = r"{\header Draft 7}"
-    found = read(
-        rf"{{\rtf1 {header}{{\footer Page \chpgn  of Karmiel}}Text.\sect{header} More.}}"
-    )
+    found = read(rf"{{\rtf1 {header}{{\footer Page \chpgn  of Karmiel}}Text.\sect{header} More.}}")
     assert found.lines == ["Draft 7", "Text.", "More.", "Page of Karmiel"]
 
 

@@ -176,7 +176,7 @@ def test_numbers_and_dates_are_shown_as_a_person_sees_them(read, sheet, saved):
         (0.05, "0%", "5%"),
         (1234.5, "#,##0.00", "1,234.50"),
         (datetime.date(2024, 3, 5), "dd/mm/yyyy", "05/03/2024"),
-        (datetime.datetime(2024, 3, 5, 14, 30), "yyyy-mm-dd h:mm", "2024-03-05 14:30"),
+        (datetime.datetime(2024, 3, 5, 14, 30), "yyyy-mm-dd h:mm", "2024-03-05 14:30"),  # noqa: DTZ001
         (datetime.time(9, 5), "h:mm AM/PM", "9:05 AM"),
         (0.1 + 0.2, "General", "0.3"),
         (13.0, "General", "13"),

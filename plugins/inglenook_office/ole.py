@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +18,7 @@ OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _MOST_BYTES = 1_000_000_000
 _ROUNDS = re.compile(rb"spinCount\s*=\s*[\"']0*(\d{1,18})")
+_HEADER_BYTES, _SMALLEST_SECTOR_BYTES = 512, 512
 _MOST_ROUNDS = 2_000_000
 _MOST_ROUNDS_OF_A_GUESS = 100_000
 _DEFAULT_PASSWORD = "VelvetSweatshop"
@@ -54,13 +56,23 @@ def stream_of(data: bytes, names: tuple[str, ...], request: LoadRequest) -> byte
     try:
         with olefile.OleFileIO(io.BytesIO(data)) as container:
             name = next((name for name in names if container.exists(name)), "")
+            if _claims_too_much(data) or (name and container.get_size(name) > len(data)):
+                raise _broken(request, "is damaged")
             if name:
                 with container.openstream(name) as stream:
                     return bytes(stream.read())
+    except LoadError:
+        raise
     except Exception as error:
         # The library raises whatever a damaged container happens to break.
         raise _broken(request, "is damaged") from error
     raise _broken(request, f"holds no {names[0]}")
+
+
+def _claims_too_much(data: bytes) -> bool:
+    """Whether a container says that its tables have more sectors than it has ([MS-CFB] 2.2)."""
+    counts = struct.unpack_from("<II16xI4xI", data.ljust(_HEADER_BYTES, b"\0"), 0x28)
+    return any(count > len(data) // _SMALLEST_SECTOR_BYTES for count in counts)
 
 
 def decrypted_old(data: bytes, request: LoadRequest) -> bytes:

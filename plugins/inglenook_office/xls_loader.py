@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from inglenook.errors import Cancelled, LoadError, MissingDependencyError
@@ -76,9 +76,12 @@ class XlsLoader:
 def _look_over(stream: bytes, request: LoadRequest) -> list[Notice]:
     """Refuse what would not fit into memory; say what will not be read."""
     has_boxes = False
-    for extent in workbook_extents(stream):
-        extent.refuse_too_large(request.name)
-        has_boxes = has_boxes or extent.has_boxes
+    try:
+        for extent in workbook_extents(stream):
+            extent.refuse_too_large(request.name)
+            has_boxes = has_boxes or extent.has_boxes
+    except ValueError as error:
+        raise _broken(request, error) from error
     return [_not_read()] if has_boxes else []
 
 
@@ -108,9 +111,9 @@ def _read(
     budget = Budget(request)
     found = False
     try:
-        workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        entries = list(enumerate(workbook.sheets_metadata))
-    except Exception as error:
+        workbook = _tried(lambda: calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)))
+        entries = _tried(lambda: list(enumerate(workbook.sheets_metadata)))
+    except _DamagedError as error:
         raise _broken(request, error) from error
     for place, entry in entries:
         if cancel.cancelled:
@@ -120,23 +123,44 @@ def _read(
             notices.append(Notice("hidden-sheet", f"sheet {name} is hidden and was left out"))
             continue
         try:
-            sheet = workbook.get_sheet_by_index(place)
-        except Exception as error:  # noqa: BLE001 - the other sheets go on
-            notices.append(damaged_notice(f"sheet {name}: {type(error).__name__}"))
-            continue
-        for section in _sections(sheet, SheetText(name, budget), cancel):
-            found = True
-            yield section
+            for section in _sections(workbook, place, SheetText(name, budget), cancel):
+                found = True
+                yield section
+        except _DamagedError as error:
+            notices.append(damaged_notice(f"sheet {name}: {error}"))
     if not found:
         raise without_text(request.name, notices, has_pictures=False)
     yield from notices
 
 
-def _sections(sheet: Any, text: SheetText, cancel: CancelToken) -> Iterator[Section]:
+class _DamagedError(Exception):
+    """The library cannot read this."""
+
+
+def _tried(read: Callable[[], Any]) -> Any:
+    """What the library returns. Raises `_DamagedError` for whatever a damaged file breaks in it.
+
+    The library is written in Rust; its panics are no `Exception`.
+    """
+    try:
+        return read()
+    except Exception as error:
+        raise _DamagedError(type(error).__name__) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _DamagedError(type(error).__name__) from error
+
+
+def _sections(workbook: Any, place: int, text: SheetText, cancel: CancelToken) -> Iterator[Section]:
     grid = Grid()
-    ranges = sheet.merged_cell_ranges or ()
+    sheet = _tried(lambda: workbook.get_sheet_by_index(place))
+    ranges = _tried(lambda: sheet.merged_cell_ranges) or ()
     merged = MergedCells([(a[0] + 1, a[1], b[0] + 1, b[1]) for a, b in ranges])
-    for number, values in enumerate(sheet.iter_rows(), start=1):
+    rows = iter(_tried(sheet.iter_rows))
+    number = 0
+    while (values := _tried(lambda: next(rows, None))) is not None:
+        number += 1
         if not number % _ROWS_BETWEEN_CHECKS and cancel.cancelled:
             raise Cancelled
         cells = merged.filled(number, _cells(values))
@@ -172,7 +196,7 @@ def _shown(value: object) -> str:
 
 def _broken(request: LoadRequest, error: Exception) -> LoadError:
     return LoadError(
-        f"{request.name} is damaged or not an Excel workbook ({type(error).__name__}).",
+        f"{request.name} is damaged or not an Excel workbook ({error}).",
         reason="broken",
         hint="Open it in the program that made it and save it again.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,14 +130,18 @@ class Assistant:
             retry_failed=retry_failed,
             notices=files.notices,
             passwords=passwords,
+            unseen=files.unseen,
         )
 
     def plan(self, *, retry_failed: bool = False) -> IngestPlan:
         """What `ingest` would do now; nothing is written."""
         knowledge, files = self._documents()
-        return knowledge.plan(
-            [(file.name, file.path) for file in files.files], retry_failed=retry_failed
+        plan = knowledge.plan(
+            [(file.name, file.path) for file in files.files],
+            retry_failed=retry_failed,
+            unseen=files.unseen,
         )
+        return replace(plan, notices=files.notices)
 
     def knowledge_status(self) -> KnowledgeStatus:
         """What the knowledge base holds and whether it is in order."""

@@ -9,7 +9,7 @@ from typing import Any
 from inglenook.errors import LoadError
 from inglenook.host import Host
 from inglenook.knowledge.loaders import LoaderTable
-from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits
+from inglenook.knowledge.reader_process import AGAIN, ReaderProcess, ReadingLimits
 from inglenook.protocols import Filter
 from inglenook.types import CancelToken, Notice, Section
 
@@ -40,8 +40,13 @@ class EngineCommandContext:
         reader = ReaderProcess(self._loaders, ReadingLimits())
         forget = self._cancel.on_cancel(reader.stop)
         try:
+            read: list[Section | Notice] = []
             for items in reader.read(path, str(path)):
-                yield from items
+                if items == (AGAIN,):
+                    read.clear()
+                else:
+                    read += items
+            yield from read
         finally:
             forget()
             reader.close()

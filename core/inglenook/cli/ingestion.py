@@ -49,6 +49,7 @@ def read_documents(
     retry_failed: bool | Collection[str] = False,
     passwords: Passwords | None = None,
     verbose: bool = False,
+    notes: bool = True,
 ) -> Reading:
     """Read what is new or changed. Ctrl-C finishes what is in hand and keeps what is done.
 
@@ -58,6 +59,7 @@ def read_documents(
         retry_failed: Read again what failed before; or only the sources with these paths.
         passwords: What to try on encrypted documents; by default what the keyring has.
         verbose: Show every note.
+        notes: Whether to show any; not where they were shown just now.
     """
     known = passwords or Passwords()
 
@@ -75,7 +77,7 @@ def read_documents(
             name = f"Reading the documents of {assistant.name}"
             job = room.start(name, work, passing=(IngestProgress,))
             stop.on_cancel(job.cancel)
-            return follow(session, job, stop, verbose=verbose)
+            return follow(session, job, stop, verbose=verbose, notes=notes)
     except KeyboardInterrupt:
         end_at_once(session.terminal)
         raise
@@ -84,7 +86,12 @@ def read_documents(
 
 
 def follow(
-    session: Session, job: Job[IngestEvent], stop: CancelToken, *, verbose: bool = False
+    session: Session,
+    job: Job[IngestEvent],
+    stop: CancelToken,
+    *,
+    verbose: bool = False,
+    notes: bool = True,
 ) -> Reading:
     """Show a job until it has ended. Raises what it failed with.
 
@@ -93,13 +100,15 @@ def follow(
         job: An ingestion.
         stop: Says when the user wants it to stop.
         verbose: Show every note.
+        notes: Whether to show any.
     """
     plan, report = IngestPlan(0, 0, 0, 0), None
     with ReadingProgress(session.terminal, verbose=verbose) as progress:
         forget = stop.on_cancel(partial(_say_stopping, progress))
         try:
             for event in job.observe():
-                progress.show(event)
+                if notes or isinstance(event, IngestProgress):
+                    progress.show(event)
                 if isinstance(event, IngestPlan):
                     plan = event
                 elif isinstance(event, IngestReport):
@@ -137,7 +146,9 @@ def read_and_ask(
     from inglenook.cli.password_questions import with_passwords
 
     def read_again(paths: Collection[str]) -> IngestReport:
-        again = read_documents(session, assistant, retry_failed=paths, passwords=passwords)
+        again = read_documents(
+            session, assistant, retry_failed=paths, passwords=passwords, notes=False
+        )
         return again.report
 
     return with_passwords(session.terminal, passwords, first, read_again)

@@ -60,7 +60,9 @@ def with_passwords(
         report = read_again(tuple(locked))
         read = {r.path: r for r in report.results if r.path in locked and r.outcome != "unchanged"}
         results |= read
-        opened = [r for r in read.values() if not r.needs_password]
+        opened = [
+            r for r in read.values() if r.outcome in ("added", "updated") and not r.needs_password
+        ]
         _keep(terminal, passwords, opened)
         for one in opened:
             del locked[one.path]

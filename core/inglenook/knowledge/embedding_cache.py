@@ -21,19 +21,36 @@ class EmbeddingCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.was_reset = False
+        """It was damaged and had to be begun anew."""
         try:
-            self._connection = sqlite3.connect(
-                path, isolation_level=None, timeout=30, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA temp_store = MEMORY")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS embeddings (fingerprint TEXT, sha256 BLOB,"
-                " embedding BLOB NOT NULL, PRIMARY KEY (fingerprint, sha256)) WITHOUT ROWID"
-            )
-        except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}.", hint="Check permissions and space.") from error
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(
+                    f"{path}: {error}.", hint="Check permissions and space."
+                ) from error
+            self._begin_anew()
+
+    def _open(self) -> None:
+        self._connection = sqlite3.connect(
+            self._path, isolation_level=None, timeout=30, check_same_thread=False
+        )
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS embeddings (fingerprint TEXT, sha256 BLOB,"
+            " embedding BLOB NOT NULL, PRIMARY KEY (fingerprint, sha256)) WITHOUT ROWID"
+        )
+
+    def _begin_anew(self) -> None:
+        """It is only a cache: a damaged one is deleted."""
+        self._connection.close()
+        for part in self._path.parent.glob(f"{self._path.name}*"):
+            part.unlink(missing_ok=True)
+        self.was_reset = True
+        self._open()
 
     def get(self, fingerprint: str, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         """Digest -> float32 bytes, of those that are known."""
@@ -41,13 +58,17 @@ class EmbeddingCache:
         for begin in range(0, len(digests), 500):
             part = digests[begin : begin + 500]
             marks = ",".join("?" * len(part))
-            found.update(
-                self._connection.execute(
-                    "SELECT sha256, embedding FROM embeddings"
-                    f" WHERE fingerprint = ? AND sha256 IN ({marks})",
-                    (fingerprint, *part),
+            try:
+                found.update(
+                    self._connection.execute(
+                        "SELECT sha256, embedding FROM embeddings"
+                        f" WHERE fingerprint = ? AND sha256 IN ({marks})",
+                        (fingerprint, *part),
+                    )
                 )
-            )
+            except sqlite3.DatabaseError:
+                # What cannot be read is computed again.
+                return found
         return found
 
     def put(

@@ -25,15 +25,11 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True, slots=True)
 class FileToRead(Generic[Key]):
-    """A file and what its reader calls it by.
-
-    `encrypted` says that a part of it needed a password when it was last read.
-    """
+    """A file and what its reader calls it by."""
 
     key: Key
     path: Path
     name: str
-    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class LocalExecutor(Generic[Key]):
         self._threads: list[threading.Thread] = []
 
     def run(self, files: Iterable[FileToRead[Key]]) -> Iterator[ReadPiece[Key] | None]:
-        """Pieces of the files as they are read, those of one file in order.
+        """Start, and give pieces of the files as they are read, those of one file in order.
 
         None says that nothing is ready at the moment. Files are taken from `files` one by one.
         """
@@ -82,6 +78,9 @@ class LocalExecutor(Generic[Key]):
             )
             self._threads.append(thread)
             thread.start()
+        return self._gathered()
+
+    def _gathered(self) -> Iterator[ReadPiece[Key] | None]:
         running = len(self._threads)
         while running:
             try:
@@ -148,9 +147,7 @@ class LocalExecutor(Generic[Key]):
     def _read(self, reader: ReaderProcess, file: FileToRead[Key]) -> None:
         error: LoadError | None = None
         try:
-            for items in reader.read(
-                file.path, file.name, self._passwords, encrypted=file.encrypted
-            ):
+            for items in reader.read(file.path, file.name, self._passwords):
                 if items:
                     self._pieces.put(ReadPiece(file, items))
         except LoadError as failed:

@@ -7,6 +7,7 @@ parent asks for one batch after the other, so nothing piles up between the two.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -33,12 +34,15 @@ from inglenook.types import (
 __all__ = ["FileReader", "ReadBatch", "ReadLimits", "ReadTask"]
 
 _BATCH_ITEMS = 256
-_BATCH_CHARACTERS = 1_000_000
+_BATCH_CHARACTERS = 100_000
 _BATCH_SECONDS = 0.5
 _WINDOW_CHARACTERS = 100_000
 _HELD_ITEMS = 20_000
 _HELD_CHARACTERS = 4_000_000
 _LONGEST_REASON = 160
+_LONGEST_NOTICE = 300
+_MOST_NOTICES = 1_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TRY_NEXT = ("broken", "unsupported")
 _NEEDS_OCR = "no text: needs OCR"
 _PAGE_CODES = ("page-without-text", "garbled-text", "page-unreadable")
@@ -145,7 +149,20 @@ class _Run:
             max_members=self._limits.members,
             max_inflated_bytes=self._limits.inflated_bytes,
         )
-        yield from self._file(request, "", 0)
+        notices = 0
+        try:
+            for item in self._file(request, "", 0):
+                if isinstance(item, Notice):
+                    notices += 1
+                    if notices > _MOST_NOTICES:
+                        continue
+                yield _clean(item)
+        except LoadError as error:
+            raise LoadError(
+                _cleaned(error.message), reason=error.reason, hint=_cleaned(error.hint)
+            ) from None
+        if notices > _MOST_NOTICES:
+            yield Notice("more-notices", f"and {notices - _MOST_NOTICES:,} more notices like these")
 
     def _file(
         self, request: LoadRequest, member: str, depth: int
@@ -399,6 +416,29 @@ def _cut(text: str, low: int, high: int) -> int:
         if found >= 0:
             return found + 1
     return high
+
+
+def _cleaned(text: str) -> str:
+    """Without what cannot be written down: no database and no terminal takes lone surrogates."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _clean(item: Section | Notice | None) -> Section | Notice | None:
+    """Made fit to be kept; a section's text is left to who splits it."""
+    if isinstance(item, Notice):
+        message = _cleaned(item.message)
+        if len(message) > _LONGEST_NOTICE:
+            message = f"{message[:_LONGEST_NOTICE]}…"
+        return replace(item, message=message)
+    if item is None:
+        return None
+    place = item.locator
+    value = _cleaned(place.value) if isinstance(place.value, str) else place.value
+    return replace(
+        item,
+        locator=Locator(place.kind, value, _cleaned(place.member)),
+        headings=tuple(_cleaned(heading) for heading in item.headings),
+    )
 
 
 def _prefixed(item: Any, member: str) -> Any:

@@ -24,7 +24,6 @@ from inglenook.types import (
     Notice,
     PlannedSource,
     SourceResult,
-    has_encrypted_part,
 )
 
 __all__ = ["Ingestion", "summary_of"]
@@ -121,7 +120,7 @@ class Ingestion:
         with ExitStack() as stack:
             executor = stack.enter_context(self._executor)
             # The readers start on the first files while the embedder is loaded.
-            pieces = executor.run(_to_read(step) for step in steps)
+            pieces = executor.run(FileToRead(step, step.path, step.name) for step in steps)
             embedder = self._open_embedder()
             stage = stack.enter_context(EmbeddingStage(embedder, self._cache))
             pipeline = Pipeline(self._catalog, self._recorder, self._make_drafter(embedder), stage)
@@ -187,11 +186,6 @@ class _Progress:
             bytes_done=self._bytes,
             bytes_total=self._total_bytes,
         )
-
-
-def _to_read(step: Step) -> FileToRead[Step]:
-    locked = step.known is not None and has_encrypted_part(step.known.notices)
-    return FileToRead(step, step.path, step.name, encrypted=locked)
 
 
 def summary_of(steps: Sequence[Step]) -> IngestPlan:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ class KnowledgeBase:
         self._embedder: Embedder | None = None
         self._retriever: Any = None
         self._projection: Any = None
+        self._store_problem = "There is no vector store."
         self._lock = threading.RLock()
 
     # --- state ------------------------------------------------------------------------------
@@ -122,7 +124,11 @@ class KnowledgeBase:
     # --- in ---------------------------------------------------------------------------------
 
     def plan(
-        self, files: Sequence[tuple[str, Path]], *, retry_failed: bool | Collection[str] = False
+        self,
+        files: Sequence[tuple[str, Path]],
+        *,
+        retry_failed: bool | Collection[str] = False,
+        unseen: Collection[str] = (),
     ) -> IngestPlan:
         """What an ingestion would do now. Looks at the files, writes nothing."""
         from inglenook.knowledge.ingest import summary_of
@@ -131,7 +137,13 @@ class KnowledgeBase:
         with self._lock:
             known = self.sources() if self.exists and self.matches_recipe else ()
             return summary_of(
-                make_plan(files, known, self._recipe.loaders().identity, retry_failed=retry_failed)
+                make_plan(
+                    files,
+                    known,
+                    self._recipe.loaders().identity,
+                    retry_failed=retry_failed,
+                    unseen=unseen,
+                )
             )
 
     def ingest(
@@ -142,11 +154,13 @@ class KnowledgeBase:
         retry_failed: bool | Collection[str] = False,
         notices: Sequence[Notice] = (),
         passwords: Passwords = no_password,
+        unseen: Collection[str] = (),
     ) -> Iterator[IngestEvent]:
         """Bring the knowledge base up to date with these (name, path) files.
 
         `retry_failed` reads again what failed before: all of it, or what lies at these paths.
-        `passwords` is asked, from any thread, for sources that turn out to be encrypted.
+        `passwords` is asked, from any thread, for sources that turn out to be encrypted. Sources
+        at or under `unseen` paths are kept, although they are not among the files.
         Raises `StoreError` if the disk refuses or another process is at it.
         """
         from inglenook.knowledge.embedding_cache import EmbeddingCache
@@ -157,13 +171,18 @@ class KnowledgeBase:
         loaders = self._recipe.loaders()
         readers = self._recipe.readers or min(usable_cores(), MOST_READERS)
         with self._writing():
+            self._drop_strays()
             target, is_new = self._catalog_for_writing()
             with ExitStack() as stack:
                 cache = stack.enter_context(closing(EmbeddingCache(self._embeddings_file)))
                 catalog = stack.enter_context(closing(self._open_for_writing(target)))
                 steps = yield from _planned(
                     plan_steps(
-                        files, catalog.sources(), loaders.identity, retry_failed=retry_failed
+                        files,
+                        catalog.sources(),
+                        loaders.identity,
+                        retry_failed=retry_failed,
+                        unseen=unseen,
                     ),
                     len(files),
                     cancel,
@@ -174,9 +193,13 @@ class KnowledgeBase:
                 ingestion = Ingestion(
                     catalog, executor, self._open_embedder, self._recipe.make_drafter, cache
                 )
+                if cache.was_reset:
+                    notices = (*notices, _EMBEDDINGS_RESET)
                 for event in ingestion.run(steps, cancel, notices):
                     if isinstance(event, IngestReport):
-                        self._finish(target, event, is_new=is_new)
+                        told = self._finish(target, event, is_new=is_new)
+                        yield from told
+                        event = replace(event, notices=(*event.notices, *told))  # noqa: PLW2901
                     yield event
 
     def _open_for_writing(self, target: Path) -> Catalog:
@@ -190,13 +213,24 @@ class KnowledgeBase:
             catalog.set_identity(self._identity)
         return catalog
 
-    def _finish(self, target: Path, report: IngestReport, *, is_new: bool) -> None:
-        # A rebuilt catalog takes over only when it is whole; the first one at once.
-        if is_new and (not report.cancelled or not self.exists):
+    def _finish(self, target: Path, report: IngestReport, *, is_new: bool) -> tuple[Notice, ...]:
+        """Let a new catalog take over and bring the vector store in step; what is to be told."""
+        # A rebuilt catalog takes over only when it is whole; the first one as soon as it helps.
+        if is_new and (not report.cancelled or (not self.exists and report.sources)):
             self._swap_in(target)
-        if self._recipe.store_wanted and not report.cancelled:
-            with self._lock:
-                self._open_projection(self._open_catalog())
+        changed = any(r.outcome in ("added", "updated", "removed") for r in report.results)
+        wanted = self._recipe.store_wanted or (changed and self._store_folder.is_dir())
+        if report.cancelled or not wanted or not self.exists:
+            return ()
+        with self._lock:
+            before = set(self.folder.glob("store.bad-*"))
+            if self._open_projection(self._open_catalog()) is None:
+                return (Notice("store-not-in-step", self._store_problem),)
+            bad = set(self.folder.glob("store.bad-*")) - before
+        return tuple(
+            Notice("store-rebuilt", f"The vector store was damaged; it was rebuilt ({path.name}).")
+            for path in sorted(bad)
+        )
 
     def _catalog_for_writing(self) -> tuple[Path, bool]:
         current = self._current_file()
@@ -204,6 +238,17 @@ class KnowledgeBase:
             return current, False
         number = int(current.stem.partition("-")[2]) + 1 if current is not None else 1
         return self.folder / f"catalog-{number}.sqlite", True
+
+    def _drop_strays(self) -> None:
+        """Delete what a crash between two catalogs left; the caller holds the writer's lock."""
+        current = self._current_file()
+        if current is None:
+            return
+        number = int(current.stem.partition("-")[2])
+        for path in self.folder.glob("catalog-*.sqlite"):
+            # The next one may be a rebuild that goes on.
+            if int(path.stem.partition("-")[2]) not in (number, number + 1):
+                _delete_catalog(path)
 
     def _swap_in(self, target: Path) -> None:
         with self._lock:
@@ -241,9 +286,12 @@ class KnowledgeBase:
         try:
             yield
         except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise StoreError(
                 f"Writing to {self.folder} failed: {error.strerror}.",
-                hint="Free some space and run it again; nothing is lost.",
+                hint="Free some space and run it again; nothing is lost."
+                if full
+                else "Check its permissions and run it again; nothing is lost.",
             ) from error
         finally:
             lock.release()
@@ -299,6 +347,10 @@ class KnowledgeBase:
                 raise Cancelled
             self._forget_open()
             catalog = self._open_catalog()
+            if self._open_projection(catalog) is None:
+                raise StoreError(self._store_problem, hint="Close the other nook, then try again.")
+            self._forget_open()
+            catalog = self._open_catalog()
             if self._store_folder.exists():
                 # Renamed first: an interrupted deletion must not look like a store.
                 old = self._store_folder.with_name("store.old")
@@ -308,24 +360,23 @@ class KnowledgeBase:
             started = time.monotonic()
             projection = self._open_projection(catalog)
             if projection is None:
-                raise StoreError(
-                    "The vector store is in use by another process.",
-                    hint="Close the other nook, then run this again.",
-                )
+                raise StoreError(self._store_problem, hint="Close the other nook, then try again.")
             return catalog.count_chunks(), time.monotonic() - started
 
     def vacuum(self) -> int:
         """Free what deleted chunks and unused embeddings take; the bytes that were freed."""
+        import shutil
+
         from inglenook.knowledge.upkeep import free_space
 
         with self._writing(), self._lock:
+            self._drop_strays()
+            for bad in (*self.folder.glob("store.bad-*"), *self.folder.glob("store.old")):
+                shutil.rmtree(bad, ignore_errors=True)
             catalog = self._open_catalog()
             catalog.sweep()
-            others = [
-                path
-                for pointer in self.folder.parent.glob("*/current")
-                if (path := pointer.with_name(pointer.read_text("utf-8").strip())).is_file()
-            ]
+            # Those that are being built too: their embeddings are in use.
+            others = sorted(self.folder.parent.glob("*/catalog-*.sqlite"))
             return free_space(catalog, others, self._embeddings_file)
 
     # --- out --------------------------------------------------------------------------------
@@ -376,8 +427,9 @@ class KnowledgeBase:
             store = self._recipe.make_store(self._store_folder, dimension)
             try:
                 store.open()
-            except StoreError:
-                # Its owner is another process: the exact scan gives the same passages.
+            except StoreError as error:
+                # The exact scan gives the same passages; who ingests is told.
+                self._store_problem = error.message
                 return None
             self._projection = Projection(store, catalog)
         if self._projection is not None:
@@ -445,6 +497,12 @@ class KnowledgeBase:
             if self._embedder is not None:
                 self._embedder.close()
                 self._embedder = None
+
+
+_EMBEDDINGS_RESET = Notice(
+    "embeddings-reset",
+    "The cache of embeddings was damaged and is begun anew; what changes is embedded again.",
+)
 
 
 def _planned(

@@ -22,7 +22,14 @@ from inglenook.knowledge.executor import ReadPiece
 from inglenook.knowledge.plan import Step
 from inglenook.knowledge.reader_process import AGAIN
 from inglenook.knowledge.recording import Recorder
-from inglenook.types import PART_FAILED, ChunkText, Notice, Outcome, SourceResult
+from inglenook.types import (
+    PART_FAILED,
+    ChunkText,
+    Notice,
+    Outcome,
+    SourceResult,
+    has_encrypted_part,
+)
 
 __all__ = ["Pipeline"]
 
@@ -99,13 +106,15 @@ class Pipeline:
         """
         if piece is not None:
             self._draft(piece)
-        full = len(self._waiting) >= BATCH_CHUNKS
+        while len(self._waiting) >= BATCH_CHUNKS:
+            yield from self._advance(least=BATCH_CHUNKS)
         idle = self._in_flight is None or self._in_flight[1].done()
-        if full or (idle and (piece is None or self._in_flight is not None)):
-            yield from self._advance(least=BATCH_CHUNKS if piece is not None else 1)
+        if idle and (piece is None or self._in_flight is not None):
+            yield from self._advance(least=1 if piece is None else BATCH_CHUNKS)
 
     def finish(self) -> Iterator[SourceResult]:
-        """Write what is left of the sources that were read to their end."""
+        """Write what is left of the sources that were read to their end, and drop the others."""
+        self._waiting = [waiting for waiting in self._waiting if waiting.draft.read]
         while self._waiting or self._ended or self._in_flight:
             yield from self._advance(least=1)
 
@@ -217,6 +226,8 @@ class Pipeline:
         left: list[_Waiting] = []
         vectors: list[bytes] = []
         for draft in {id(waiting.draft): waiting.draft for waiting in batch}.values():
+            if draft.error is not None:
+                continue
             own = [waiting for waiting in batch if waiting.draft is draft]
             try:
                 found, computed = self._stage.submit(
@@ -271,6 +282,9 @@ class Pipeline:
         draft.waiting -= len(rows)
 
     def _record(self, draft: _Draft) -> SourceResult:
+        if draft.error is None and _is_worse(draft):
+            self._catalog.drop_unpublished(draft.source_id)
+            return self._recorder.kept(draft.step)
         if draft.error is None:
             return self._recorder.published(
                 draft.step,
@@ -287,6 +301,17 @@ class Pipeline:
         return self._recorder.fail(draft.step, draft.error, draft.outcome, may_pass=draft.may_pass)
 
 
+def _is_worse(draft: _Draft) -> bool:
+    """Whether the same bytes were read with a password before, and without one now."""
+    known = draft.step.known
+    return (
+        known is not None
+        and (known.sha256, known.reader) == (draft.step.sha256, draft.step.reader)
+        and has_encrypted_part(draft.notices)
+        and not has_encrypted_part(known.notices)
+    )
+
+
 def _without_text(draft: _Draft) -> LoadError:
     name = draft.step.name
     said = [notice for notice in draft.notices if notice.code == PART_FAILED]
@@ -297,8 +322,8 @@ def _without_text(draft: _Draft) -> LoadError:
 
 
 def _not_embedded(name: str, error: Exception) -> LoadError:
-    text = f"{name}: could not be embedded: {type(error).__name__}: {error}"
-    return LoadError(text[:300], reason="broken")
+    # The text of the error may quote the document.
+    return LoadError(f"{name}: could not be embedded: {type(error).__name__}.", reason="broken")
 
 
 def _chunk_id(waiting: _Waiting) -> str:

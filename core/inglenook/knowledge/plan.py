@@ -48,12 +48,14 @@ def make_plan(
     reader_of: Callable[[Path], str],
     *,
     retry_failed: Retry = False,
+    unseen: Collection[str] = (),
 ) -> tuple[Step, ...]:
     """One step for each file and for each source that is gone, in the order of the files.
 
     `retry_failed` takes what failed before as changed: all of it, or the sources at these paths.
+    What lies at or under an `unseen` path is not taken for gone.
     """
-    planning = plan_steps(files, known, reader_of, retry_failed=retry_failed)
+    planning = plan_steps(files, known, reader_of, retry_failed=retry_failed, unseen=unseen)
     while True:
         try:
             next(planning)
@@ -68,17 +70,20 @@ def plan_steps(
     reader_of: Callable[[Path], str],
     *,
     retry_failed: Retry = False,
+    unseen: Collection[str] = (),
 ) -> Generator[str, None, tuple[Step, ...]]:
     """As `make_plan`, which it returns; yields the name of each file before it is looked at."""
     rows = {row.path: row for row in known}
     listed = list(files)
     here = {str(path) for _, path in listed}
     gone = {row.path: row for row in known if row.path not in here}
+    steps = [_unseen(row) for row in gone.values() if _lies_under(row.path, unseen)]
+    for step in steps:
+        del gone[str(step.path)]
     moved: dict[tuple[str, str], list[SourceRow]] = {}
     for row in gone.values():
         if row.generation:
             moved.setdefault((row.sha256, row.reader), []).append(row)
-    steps: list[Step] = []
     for name, path in listed:
         yield name
         retry = retry_failed if isinstance(retry_failed, bool) else str(path) in retry_failed
@@ -136,6 +141,16 @@ def _task_for_known(row: SourceRow, sha256: str, reader: str, *, retry_failed: b
     if row.generation and row.sha256 == sha256 and row.reader == reader:
         return "touch"
     return "update" if row.generation else "add"
+
+
+def _lies_under(path: str, places: Collection[str]) -> bool:
+    return any(Path(path).is_relative_to(place) for place in places)
+
+
+def _unseen(row: SourceRow) -> Step:
+    """A source in a place that cannot be looked at now may well be there still."""
+    message = f"{row.name}: the place where it lies cannot be looked at."
+    return Step("unreadable", row.name, Path(row.path), row, message=message)
 
 
 def _has_failed_parts(row: SourceRow) -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from inglenook.errors import InglenookError, LoadError
 from inglenook.knowledge.file_reader import ReadBatch, ReadLimits, ReadTask
@@ -18,7 +19,7 @@ from inglenook.processes.worker_process import (
     WorkerProcess,
     WorkerTimeoutError,
 )
-from inglenook.types import Notice, Section
+from inglenook.types import Notice, Section, has_encrypted_part
 
 __all__ = ["AGAIN", "Passwords", "ReaderProcess", "ReadingLimits", "no_password"]
 
@@ -80,33 +81,37 @@ class ReaderProcess:
         return process.pid if process is not None and process.alive else None
 
     def read(
-        self,
-        path: Path,
-        name: str,
-        passwords: Passwords = no_password,
-        *,
-        encrypted: bool = False,
+        self, path: Path, name: str, passwords: Passwords = no_password
     ) -> Iterator[tuple[Section | Notice, ...]]:
         """The file's sections and notices in batches, in order; a batch may be empty.
 
         A batch of `AGAIN` alone takes back what came before it. A loader that dies of the file is
         left out and the next one asked; a process that was killed from outside is replaced once.
-        With `encrypted` the password is asked for before anything is tried. Raises `LoadError`.
+        A password is asked for once the file, or a part of it, was found encrypted. Raises
+        `LoadError`.
         """
-        task = ReadTask(path, name, passwords(name, path) if encrypted else None)
-        killed = begun = False
+        task = ReadTask(path, name)
+        killed = begun = asked = False
+        said: tuple[Notice, ...]
         while True:
+            locked = False
             try:
                 for items in self._read_once(task):
                     begun = begun or bool(items)
+                    locked = locked or has_encrypted_part(_notices(items))
                     yield items
-                return
+                password = passwords(name, path) if locked and not asked else None
+                if password is None:
+                    return
+                asked = True
+                task, said = replace(task, password=password), ()
             except _ReaderDiedError as died:
                 task, said = self._without_the_dead(task, died, killed=killed)
                 killed = killed or died.was_killed
             except LoadError as error:
-                if error.reason != "encrypted" or task.password is not None:
+                if error.reason != "encrypted" or asked:
                     raise
+                asked = True
                 password = passwords(name, path)
                 if password is None:
                     raise
@@ -148,18 +153,22 @@ class ReaderProcess:
             process.close()
 
     def _read_once(self, task: ReadTask) -> Iterator[tuple[Section | Notice, ...]]:
-        started = time.monotonic()
+        spent_s = 0.0
         ended = False
         try:
             process = self._running(task.name)
-            batch: ReadBatch = process.call_within(self._limits.silence_s, "begin", task)
+            call: tuple[Any, ...] = ("begin", task)
             while True:
+                started = time.monotonic()
+                batch: ReadBatch = process.call_within(self._limits.silence_s, *call)
+                # Only the reader's own time counts, not how long its text waits to be used.
+                spent_s += time.monotonic() - started
                 yield batch.items
                 if batch.ended:
                     break
-                if time.monotonic() - started > self._limits.total_s:
+                if spent_s > self._limits.total_s:
                     raise _timed_out(task.name, self._limits.total_s)
-                batch = process.call_within(self._limits.silence_s, "more")
+                call = ("more",)
             ended = True
             self._peak_bytes = batch.peak_bytes
         except WorkerTimeoutError:
@@ -170,7 +179,7 @@ class ReaderProcess:
             ended = error.reason != "timed out"
             raise
         except InglenookError as error:
-            raise LoadError(f"{task.name}: {error.message}", reason="broken") from error
+            raise LoadError(f"{task.name}: {error.message}", reason="unreadable") from error
         finally:
             # A process in the middle of a file, or grown large, does not see another one.
             if not ended or self._peak_bytes > self._limits.recycle_bytes:
@@ -199,8 +208,13 @@ class ReaderProcess:
                         key: os.environ[key] for key in _SEEN_BY_READERS if key in os.environ
                     },
                     max_reply_bytes=_REPLY_BYTES,
+                    trusted=False,
                 )
             return self._process
+
+
+def _notices(items: tuple[Section | Notice, ...]) -> Iterator[Notice]:
+    return (item for item in items if isinstance(item, Notice))
 
 
 class _ReaderDiedError(Exception):

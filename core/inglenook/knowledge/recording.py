@@ -47,7 +47,7 @@ class Recorder:
                 step.mtime_ns,
                 lambda text, headings: self.terms(step.name, headings, text),
             )
-            return _result(step, "renamed", message=f"was {row.name}")
+            return _result(step, "renamed", message=f"was {row.name}", notices=row.notices)
         if step.task == "remove":
             self._catalog.remove_source(row.id)
             return _result(step, "removed")
@@ -88,6 +88,11 @@ class Recorder:
             message += " The version that was read before stays answerable."
         self.failed += 1
         return _result(step, outcome, reason=reason, message=message)
+
+    def kept(self, step: Step) -> SourceResult:
+        """Leave what was read before as it is."""
+        notices = step.known.notices if step.known else ()
+        return _result(step, "unchanged", notices=notices)
 
     def published(
         self,

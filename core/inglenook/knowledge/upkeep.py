@@ -11,7 +11,7 @@ from inglenook.knowledge.drafting import embedded_text
 from inglenook.knowledge.embedding import digest_of
 from inglenook.knowledge.embedding_cache import EmbeddingCache
 from inglenook.knowledge.plan import changed_since
-from inglenook.types import ChunkText, KnowledgeStatus, Locator
+from inglenook.types import PART_FAILED, ChunkText, KnowledgeStatus, Locator
 
 __all__ = ["bytes_under", "free_space", "size_of_database", "status_of"]
 
@@ -44,7 +44,15 @@ def status_of(
     return KnowledgeStatus(
         sources=counted,
         chunks=chunks,
-        failed=tuple((s.name, s.reason, s.message) for s in sources if s.reason),
+        failed=(
+            *((s.name, s.reason, s.message) for s in sources if s.reason),
+            *(
+                (s.name, "part failed", notice.message)
+                for s in sources
+                for notice in s.notices
+                if notice.code == PART_FAILED
+            ),
+        ),
         changed=changed_since(files, sources),
         outdated=outdated,
         catalog_bytes=size_of_database(catalog.path),

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,6 +70,7 @@ class WorkerProcess:
         limits: What the child may use.
         environment: All that the child gets to see of ours; None means everything.
         max_reply_bytes: A reply of more bytes ends the connection.
+        trusted: Whether the child may send any object; else only the plain data of this package.
     """
 
     def __init__(
@@ -80,10 +82,11 @@ class WorkerProcess:
         limits: ProcessLimits | None = None,
         environment: Mapping[str, str] | None = None,
         max_reply_bytes: int = 1 << 32,
+        trusted: bool = True,
     ) -> None:
         self._load = load
         self._ids = itertools.count(1)
-        with _open_log(log) as output:
+        with _open_log(log) as output, _named(load):
             self._process = subprocess.Popen(
                 _command(),
                 stdin=subprocess.PIPE,
@@ -94,7 +97,9 @@ class WorkerProcess:
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._frames = Frames(self._process.stdout, self._process.stdin, max_reply_bytes)
+        self._frames = Frames(
+            self._process.stdout, self._process.stdin, max_reply_bytes, trusted=trusted
+        )
         self._calls = _PendingCalls()
         self._reader = threading.Thread(
             target=_read_replies,
@@ -165,13 +170,19 @@ class WorkerProcess:
                 self._try_send(CancelCall(id))
 
     def kill(self) -> None:
-        """End the process at once; its calls raise `WorkerGoneError`."""
+        """End the process and those it started, at once; its calls raise `WorkerGoneError`."""
+        if sys.platform != "win32" and self._process.poll() is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            return
         self._process.kill()
 
     def close(self) -> None:
         """End the process: by asking, then by terminating, then by killing. Takes 2 s at most."""
         self._frames.close_sink()
-        for end in (None, self._process.terminate, self._process.kill):
+        for end in (None, self._process.terminate, self.kill):
             if end is not None:
                 end()
             try:
@@ -262,6 +273,8 @@ def _read_replies(frames: Frames, calls: _PendingCalls) -> None:
     try:
         while (reply := frames.receive()) is not None:
             calls.deliver(reply)
+    except Exception:  # noqa: BLE001 - whoever sends what cannot be read counts as gone
+        return
     finally:
         calls.close()
 
@@ -284,6 +297,18 @@ def _own_group() -> Mapping[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"process_group": 0}
+
+
+@contextmanager
+def _named(load: str) -> Iterator[None]:
+    """Turn what the system says when no process can be had into an error that says what for."""
+    try:
+        yield
+    except OSError as error:
+        raise RuntimeFailure(
+            f"The process for {load} could not be started: {error.strerror or error}.",
+            hint="Check that Python may be run here, and that there is memory for it.",
+        ) from error
 
 
 def _open_log(log: Path | None) -> IO[bytes]:

@@ -53,6 +53,7 @@ class FileSet:
     Args:
         files: Sorted by name, each real file once.
         notices: What was skipped and why.
+        unseen: Real paths of files and folders that could not be looked at just now.
         problems: What must be mended; code `grant` needs the user's consent for `path`, code
             `missing` names what is not there.
     """
@@ -60,6 +61,7 @@ class FileSet:
     files: tuple[KnowledgeFile, ...]
     notices: tuple[Notice, ...]
     problems: tuple[Problem, ...]
+    unseen: tuple[str, ...] = ()
 
 
 def resolve_files(
@@ -84,6 +86,7 @@ def resolve_files(
     found: dict[str, KnowledgeFile] = {}
     notices: list[Notice] = []
     problems: list[Problem] = []
+    unseen: list[str] = []
     for rule in profile.files:
         folder = rule.folder or os.path.abspath(base)
         roots = _Roots((folder, *map(str, grants)))
@@ -92,8 +95,11 @@ def resolve_files(
             found.setdefault(os.path.normcase(file.path), file)
         notices.extend(resolver.notices)
         problems.extend(resolver.problems)
+        unseen.extend(resolver.unseen)
     files = tuple(sorted(found.values(), key=lambda file: (file.name, str(file.path))))
-    return FileSet(files, tuple(notices), tuple(dict.fromkeys(problems)))
+    return FileSet(
+        files, tuple(notices), tuple(dict.fromkeys(problems)), tuple(dict.fromkeys(unseen))
+    )
 
 
 class _Roots:
@@ -118,6 +124,7 @@ class _Resolver:
     max_bytes: int | None
     notices: list[Notice] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
     leading_out: dict[str, str] = field(default_factory=dict)
     visited: set[tuple[str, int]] = field(default_factory=set)
@@ -200,6 +207,8 @@ class _Resolver:
             status = os.stat(real)
         except OSError as error:
             self.skip(f"cannot be read ({_reason(error)})", name)
+            if not isinstance(error, FileNotFoundError):
+                self.unseen.append(real)
             return None
         if not stat.S_ISREG(status.st_mode):
             self.skip("not a regular file", name)
@@ -273,6 +282,8 @@ class _Resolver:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             self.skip(f"cannot be read ({_reason(error)})", self.name(folder))
+            if not isinstance(error, FileNotFoundError):
+                self.unseen.append(os.path.realpath(folder))
             return []
 
     def is_folder(self, entry: os.DirEntry[str]) -> bool:

@@ -66,7 +66,7 @@ class PlannedSource:
 class IngestPlan:
     """Ingestion, step 1: how many sources there are and what will be done with them.
 
-    `steps` lists every source whose task is not `keep` or `touch`.
+    `steps` lists every source whose task is not `keep` or `touch`; `notices` tell what is left out.
     """
 
     sources: int
@@ -74,6 +74,7 @@ class IngestPlan:
     unchanged: int
     to_remove: int
     steps: tuple[PlannedSource, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ class KnowledgeStatus:
     Args:
         sources: Sources that can be asked about.
         chunks: Their chunks.
-        failed: (name, reason, message) of each source that could not be read or was held back.
+        failed: (name, reason, message) of each source that could not be read or was held back, and
+            of each part of one, with the reason `part failed`.
         changed: Names of sources that changed since they were read.
         outdated: It was made with another embedder, splitter or filter than the profile names now.
         catalog_bytes: The catalog on disk.

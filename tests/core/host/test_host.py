@@ -269,8 +269,8 @@ def test_listing_plugins_imports_no_heavy_library(run_python) -> None:
         host = Host()
         assert [s.error for s in host.statuses if s.state == "broken"] == [], host.statuses
         heavy = {"numpy", "onnxruntime", "chromadb", "tokenizers", "xllamacpp", "llama_cpp",
-                 "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "lxml", "odfdo", "olefile", "keyring",
-                 "watchfiles", "bs4", "textual", "rich", "jinja2", "torch", "sqlite3"}
+                 "pypdf", "pypdfium2", "docx", "pptx", "openpyxl", "lxml", "olefile",
+                 "keyring", "watchfiles", "bs4", "textual", "rich", "jinja2", "torch", "sqlite3"}
         print(sorted(heavy & set(sys.modules)))
     """
     assert "[]" == run_python(code)

@@ -157,6 +157,21 @@ def test_cells_far_apart_are_refused_before_the_library_reads_them(read, xls):
     assert caught.value.reason == "too large"
 
 
+@pytest.mark.parametrize("stated", [(0, 2**32 - 1, 0, 256), (5, 1, 7, 2)])
+def test_sizes_that_would_kill_the_library_are_refused(read, xls, stated):
+    dimensions = record(0x0200, struct.pack("<IIHHH", *stated, 0))
+    with pytest.raises(LoadError) as caught:
+        read(xls(("A", PEOPLE, 0, dimensions)))
+    assert caught.value.reason == "too large"
+
+
+def test_a_panic_of_the_library_is_a_broken_file(read, xls):
+    path = xls(("A", PEOPLE, 0, record(0x00BD, struct.pack("<HHH", 1, 5, 2))))
+    with pytest.raises(LoadError, match="PanicException") as caught:
+        read(path)
+    assert caught.value.reason == "broken"
+
+
 @pytest.mark.parametrize("cut", [600, 2_000, 5_000])
 def test_a_file_that_is_cut_off_is_an_error_or_read_in_part(read, xls, cut):
     path = xls(("A", PEOPLE, 0, b""))

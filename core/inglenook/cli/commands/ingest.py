@@ -57,10 +57,13 @@ def ingest(
 
 def _plan(session: Session, name: str, retry_failed: bool, verbose: bool, as_json: bool) -> int:
     from inglenook.cli.outcomes import plan_form, plan_table
+    from inglenook.cli.terminal import visible
 
     terminal = session.terminal
     with session.installation.assistant(name) as assistant:
         plan = assistant.plan(retry_failed=retry_failed)
+    for notice in plan.notices:
+        terminal.note(visible(notice.message))
     if as_json:
         terminal.json(plan_form(assistant.name, plan))
     else:

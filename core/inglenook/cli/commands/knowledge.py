@@ -76,8 +76,8 @@ def rebuild(session: Session, name: str, as_json: bool) -> int:
 def vacuum(session: Session, name: str, as_json: bool) -> int:
     """Free the disk space that the knowledge base of NAME no longer uses.
 
-    That is what documents left that are gone or have changed, in the catalog, in the vector store
-    and in the cache of embeddings that all assistants share.
+    That is what documents left that are gone or have changed, in the catalog and in the cache of
+    embeddings that all assistants share, and stores and catalogs that were set aside.
     """
     from inglenook.cli.columns import megabytes
 

@@ -56,17 +56,18 @@ def states(text: str, fact: str) -> bool:
 def text_of_place(citation: Citation) -> str:
     """What a loader reads at the cited place, afresh from the file."""
     from inglenook.host import Host
-    from inglenook.knowledge.reading import LoaderTable
-    from inglenook.types import CancelToken
+    from inglenook.knowledge.loaders import LoaderTable
+    from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits
 
     path = Path(citation.path)
     if citation.locator.kind == "line":
         return path.read_text("utf-8-sig")
-    sections = [
-        s
-        for s in LoaderTable(Host()).load(path, path.name, CancelToken())
-        if not isinstance(s, Notice)
-    ]
+    reader = ReaderProcess(LoaderTable.of(Host()), ReadingLimits())
+    try:
+        batches = list(reader.read(path, path.name))
+    finally:
+        reader.close()
+    sections = [item for batch in batches for item in batch if not isinstance(item, Notice)]
     if citation.locator.kind in ("page", "row"):
         return next(s.text for s in sections if s.locator == citation.locator)
     return "\n\n".join(s.text for s in sections)

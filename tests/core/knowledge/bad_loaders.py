@@ -108,3 +108,13 @@ class Recogniser(Misbehaving):
     def load(self, request, cancel):
         for page in request.pages or (1,):
             yield Section(f"recognised {page}", Locator("page", page))
+
+
+class Odd(Misbehaving):
+    """Says what no database takes, and far too much."""
+
+    def load(self, request, cancel):
+        yield Notice("odd", "broken \ud800 words")
+        for number in range(5_000):
+            yield Notice("many", f"{number} " + "x" * 5_000)
+        yield Section("text", Locator("section", "key \ud800"), ("head \ud800",))

@@ -15,6 +15,7 @@ import pytest
 from inglenook.errors import StoreError, UserError
 from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.knowledge_base import KnowledgeBase
+from inglenook.knowledge.pipeline import Pipeline
 from inglenook.types import CancelToken, ChunkText, IngestPlan, IngestReport, SourceResult
 
 DATA = Path(__file__).parents[2] / "data" / "corpus"
@@ -360,26 +361,133 @@ def test_a_text_that_the_embedder_cannot_take_costs_one_source_only(desk) -> Non
     assert {"a.txt": "added", "b.txt": "failed"} == desk.outcomes()
 
 
-def test_an_encrypted_part_is_told_and_opened_with_a_password_later(desk) -> None:
-    locked = DATA / "pypdf/encryption/r4-aes-user-password.pdf"
+def papers_with_a_locked_part(desk) -> Path:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.write(locked, "locked.pdf")
+        archive.write(DATA / "pypdf/encryption/r4-aes-user-password.pdf", "locked.pdf")
         archive.writestr("notes.txt", "Notes that anybody may read.")
-    path = desk.write("papers.zip", buffer.getvalue())
-    (result,) = desk.ingest().results
+    return desk.write("papers.zip", buffer.getvalue())
+
+
+def ingested(desk, **options) -> SourceResult:
+    (result,) = [
+        event
+        for event in desk.base.ingest(desk.files(), CancelToken(), **options)
+        if isinstance(event, SourceResult)
+    ]
+    return result
+
+
+def test_an_encrypted_part_is_told_and_opened_with_a_password_later(desk) -> None:
+    path = papers_with_a_locked_part(desk)
+    result = ingested(desk)
     assert ("added", True, False) == (result.outcome, result.needs_password, result.is_whole)
 
-    retried = desk.base.ingest(
-        desk.files(),
-        CancelToken(),
-        retry_failed=[str(path)],
-        passwords=lambda name, place: "asdfzxcv",
-    )
-    (again,) = [event for event in retried if isinstance(event, SourceResult)]
+    again = ingested(desk, retry_failed=[str(path)], passwords=lambda name, place: "asdfzxcv")
 
     assert ("updated", False, True) == (again.outcome, again.needs_password, again.is_whole)
     assert again.chunks > result.chunks
+
+
+def test_an_encrypted_part_is_asked_for_on_the_first_run_too(desk) -> None:
+    papers_with_a_locked_part(desk)
+    asked = []
+
+    def passwords(name, place):
+        asked.append(name)
+        return "asdfzxcv"
+
+    assert ingested(desk, passwords=passwords).is_whole
+    assert ["papers.zip"] == asked
+    assert ["Notes that anybody may read."] == desk.found("anybody"), "nothing is there twice"
+
+
+def test_reading_again_without_the_password_keeps_what_was_read_with_it(desk) -> None:
+    path = papers_with_a_locked_part(desk)
+    before = ingested(desk, passwords=lambda name, place: "asdfzxcv").chunks
+    catalog_row = desk.base.sources()[0]
+    os.utime(path, (1, 1))
+
+    again = ingested(desk, retry_failed=True)
+
+    assert "unchanged" == again.outcome
+    assert before == desk.base.count_chunks()
+    assert catalog_row.generation == desk.base.sources()[0].generation
+
+
+def test_a_renamed_archive_keeps_its_failed_parts(desk) -> None:
+    path = papers_with_a_locked_part(desk)
+    desk.ingest()
+    path.rename(path.with_name("moved.zip"))
+    result = ingested(desk)
+    assert ("renamed", True) == (result.outcome, result.needs_password)
+
+
+def test_what_cannot_be_looked_at_now_is_not_taken_for_gone(desk) -> None:
+    desk.write("shelf/a.txt", "Apples are red.")
+    desk.write("b.txt", "Pears are green.")
+    desk.ingest()
+    seen = [file for file in desk.files() if not file[0].startswith("shelf")]
+
+    *_, report = desk.base.ingest(seen, CancelToken(), unseen=[str(desk.documents / "shelf")])
+
+    assert {"shelf/a.txt": "failed", "b.txt": "unchanged"} == {
+        result.name: result.outcome for result in report.results
+    }
+    assert 1 == report.exit_code
+    assert ["Apples are red."] == desk.found("apples")
+    assert {"shelf/a.txt": "unchanged", "b.txt": "unchanged"} == desk.outcomes()
+
+
+def test_little_waits_however_large_a_source_is(desk, monkeypatch) -> None:
+    desk.write("long.txt", "The harbour opens at dawn.\n\n" * 60_000)
+    most = 0
+    draft = Pipeline._draft
+
+    def watched(self, piece):
+        nonlocal most
+        draft(self, piece)
+        most = max(most, len(self._waiting))
+
+    monkeypatch.setattr(Pipeline, "_draft", watched)
+    report = desk.ingest()
+
+    assert report.chunks > 2_000
+    assert 0 < most < 1_000
+
+
+def test_a_cancel_while_planning_leaves_an_assistant_that_was_never_read(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    cancel = CancelToken()
+    cancel.cancel()
+    *_, report = desk.base.ingest(desk.files(), cancel)
+    assert report.cancelled
+    assert not desk.base.exists
+
+
+def test_a_catalog_that_a_crash_left_behind_is_deleted(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    desk.reopened(desk.make_recipe(identity={"embedder": "another"}))
+    old = (desk.folder / "catalog-1.sqlite").read_bytes()
+    desk.ingest()
+    stray = desk.folder / "catalog-1.sqlite"
+    stray.write_bytes(old)
+    desk.ingest()
+    assert not stray.exists()
+
+
+def test_a_damaged_cache_of_embeddings_is_begun_anew_and_told(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    (desk.folder.parent / "embeddings.sqlite").write_bytes(b"this is no database" * 500)
+    desk.write("b.txt", "Pears are green.")
+
+    report = desk.ingest()
+
+    assert ["embeddings-reset"] == [notice.code for notice in report.notices]
+    assert 0 == report.exit_code
+    assert [] == list(desk.ingest().notices)
 
 
 def test_only_the_failures_that_are_named_are_read_again(desk) -> None:

@@ -10,6 +10,8 @@ import sqlite3
 
 import pytest
 
+from inglenook.errors import LoadError
+from inglenook.knowledge.drafting import Drafter
 from inglenook.testing.fake_embedder import FakeEmbedder
 from inglenook.testing.fake_vector_store import ExactStore
 from inglenook.types import CancelToken
@@ -104,6 +106,26 @@ def test_one_text_that_cannot_be_embedded_does_not_take_its_batch_along(desk, un
     outcomes = desk.outcomes()
     assert ["07.txt"] == [name for name, outcome in outcomes.items() if outcome == "failed"]
     assert 39 == list(outcomes.values()).count("added")
+
+
+def test_a_source_that_breaks_while_its_first_chunks_are_refused_fails_once(
+    desk, unwilling, monkeypatch
+) -> None:
+    # More than a batch of text that the embedder refuses, then something that cannot be split.
+    desk.write("a.txt", "This is refused. " * 8_000)
+    draft = Drafter.draft
+    count = 0
+
+    def breaking(self, section, name):
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise LoadError("It broke in the middle.")
+        return draft(self, section, name)
+
+    monkeypatch.setattr(Drafter, "draft", breaking)
+    assert {"a.txt": "failed"} == desk.outcomes()
+    assert 1 == len(desk.base.sources())
 
 
 def test_equal_chunks_of_many_sources_all_stay(desk) -> None:

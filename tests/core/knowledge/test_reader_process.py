@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import os
+import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +21,8 @@ from inglenook.errors import LoadError
 from inglenook.host import Host
 from inglenook.knowledge.file_reader import ReadLimits
 from inglenook.knowledge.loaders import LoaderEntry, LoaderTable
-from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits
+from inglenook.knowledge.reader_process import AGAIN, ReaderProcess, ReadingLimits
+from inglenook.processes.worker_protocol import Frames, Raised
 from inglenook.types import Notice, Section
 
 FOLDER = Path(__file__).parent
@@ -183,6 +188,73 @@ def test_an_encrypted_file_is_read_with_the_password_that_is_asked_for_once(read
         read("encrypted rose", passwords=passwords)
     assert "encrypted" == caught.value.reason
     assert ["file.bad", "file.bad"] == asked
+
+
+def test_notices_and_places_are_made_fit_to_be_kept_and_are_not_endless(read) -> None:
+    items = read("say nothing", LoaderTable({".bad": (entry("Odd"),)}))
+    for item in items:
+        item.message.encode() if isinstance(item, Notice) else str(item.locator).encode()
+    (section,) = [item for item in items if isinstance(item, Section)]
+    assert ("key \ufffd", ("head \ufffd",)) == (section.locator.value, section.headings)
+    notices = [item for item in items if isinstance(item, Notice)]
+    assert 1001 == len(notices)
+    assert "4,001 more notices" in notices[-1].message
+    assert max(len(notice.message) for notice in notices) <= 301
+
+
+def test_the_time_for_a_file_is_the_readers_not_that_of_who_waits(tmp_path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("The harbour opens at dawn.\n" * 40_000)
+    reader = ReaderProcess(LoaderTable.of(Host()), ReadingLimits(total_s=1.5))
+    try:
+        read = 0
+        for batch in reader.read(path, "long.txt"):
+            read += sum(len(item.text) for item in batch if isinstance(item, Section))
+            time.sleep(0.25)
+        assert read > 1_000_000
+    finally:
+        reader.close()
+
+
+def test_a_reader_that_was_killed_is_replaced_and_the_file_is_read_all_the_same(tmp_path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("The harbour opens at dawn.\n" * 40_000)
+    reader = ReaderProcess(LoaderTable.of(Host()), ReadingLimits())
+    try:
+        batches = reader.read(path, "long.txt")
+        read = list(next(batches))
+        assert reader.pid is not None
+        os.kill(reader.pid, signal.SIGKILL)
+        again = 0
+        for batch in batches:
+            if batch == (AGAIN,):
+                again += 1
+                read.clear()
+            else:
+                read += batch
+    finally:
+        reader.close()
+    assert 1 == again
+    # Sections of a text file are cut at line ends.
+    assert path.read_text().split() == " ".join(texts(read)).split()
+
+
+def test_what_a_reader_sends_can_make_nothing_but_plain_data() -> None:
+    class Evil:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    def received(message: object):
+        source = io.BytesIO()
+        Frames(io.BytesIO(), source).send(message)
+        source.seek(0)
+        return Frames(source, io.BytesIO(), trusted=False).receive()
+
+    sent = Raised(1, LoadError("broken", reason="broken", hint="mend it"))
+    assert ("broken", "mend it") == (received(sent).error.reason, received(sent).error.hint)
+    for evil in (Evil(), importlib.import_module, LoaderTable):
+        with pytest.raises(pickle.UnpicklingError):
+            received(evil)
 
 
 def test_the_process_sees_little_of_the_environment(read, monkeypatch) -> None:

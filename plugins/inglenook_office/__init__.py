@@ -1,7 +1,7 @@
 """Reads documents of office suites: Word, PowerPoint, Excel, OpenDocument and RTF.
 
 The documents' own XML is read as a stream with the standard library's parser; libraries are needed
-for encrypted documents and for binary workbooks only.
+for encrypted documents and for workbooks of before 2007 only.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ def register_loaders(register: Register) -> None:
             summary="Excel workbooks, sections of rows for each sheet.",
             load="inglenook_office.xlsx_loader:XlsxLoader",
             capabilities={
-                "extensions": (".xlsx", ".xlsm", ".xltx", ".xltm"),
+                "extensions": (".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb"),
                 "media_types": (
                     f"{_OPEN_XML}spreadsheetml.sheet",
                     f"{_OPEN_XML}spreadsheetml.template",
                     f"{_MACROS}excel.sheet.macroenabled.12",
+                    f"{_MACROS}excel.sheet.binary.macroenabled.12",
                 ),
             },
             extra="office",
@@ -68,16 +69,13 @@ def register_loaders(register: Register) -> None:
     register(
         Factory(
             name="xls",
-            summary="Binary Excel workbooks, as before 2007 and as .xlsb.",
+            summary="Excel workbooks of 95 to 2003.",
             load="inglenook_office.xls_loader:XlsLoader",
             capabilities={
-                "extensions": (".xls", ".xlt", ".xlsb"),
-                "media_types": (
-                    f"{_MACROS}excel",
-                    f"{_MACROS}excel.sheet.binary.macroenabled.12",
-                ),
+                "extensions": (".xls", ".xlt"),
+                "media_types": (f"{_MACROS}excel",),
             },
-            requires=("python_calamine", "olefile"),
+            requires=("olefile",),
             extra="office",
         )
     )

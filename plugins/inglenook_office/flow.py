@@ -16,6 +16,7 @@ __all__ = ["Budget", "Flow"]
 _LONGEST_SECTION = 50_000
 _LONGEST_HEADING = 250
 _MOST_PARAGRAPHS = 800_000
+_MOST_RECORDS = 8_000_000
 
 
 class Budget:
@@ -25,6 +26,7 @@ class Budget:
         self._name = request.name
         self._most = self._left = request.max_characters
         self._most_paragraphs = self._paragraphs_left = most_paragraphs
+        self._records_left = _MOST_RECORDS
 
     def spend(self, characters: int) -> None:
         self._left -= characters
@@ -41,6 +43,14 @@ class Budget:
             raise LoadError(
                 f"{self._name} has more than {self._most_paragraphs:,} paragraphs.",
                 reason="too large",
+            )
+
+    def record(self) -> None:
+        """Count a record of a binary format."""
+        self._records_left -= 1
+        if self._records_left < 0:
+            raise LoadError(
+                f"{self._name} has more than {_MOST_RECORDS:,} records.", reason="too large"
             )
 
 

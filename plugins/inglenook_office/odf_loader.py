@@ -34,8 +34,8 @@ from inglenook_office.xml_events import (
 __all__ = ["OdfLoader"]
 
 _KINDS = {
-    "text": (".odt", ".ott", ".fodt", ".odm", ".oth"),
-    "presentation": (".odp", ".otp", ".fodp", ".odg", ".otg"),
+    "text": (".odt", ".ott", ".fodt"),
+    "presentation": (".odp", ".otp", ".fodp"),
     "spreadsheet": (".ods", ".ots", ".fods"),
 }
 _MIME = b"application/vnd.oasis.opendocument."
@@ -127,7 +127,7 @@ class _Document:
         if kind == "spreadsheet":
             budget = Budget(self._request, most_paragraphs=_MOST_ELEMENTS)  # each cell has one
             body = OdfBody(Lines(), styles, budget, self._read_titles)
-            return SheetsReader(body, styles, Budget(self._request))
+            return SheetsReader(body, styles, Budget(self._request), Budget(self._request))
         body = OdfBody(Lines(), styles, self._budget, self._read_object)
         if kind == "presentation":
             return SlidesReader(body, styles)

@@ -24,6 +24,7 @@ __all__ = ["SheetsReader"]
 _MOST_REPEATED = 200
 _MOST_COLUMNS = 16_384
 _LONGEST_REPEATED = 100
+_SPANS = {"table:number-columns-spanned", "table:number-rows-spanned"}
 _VALUES = ("office:value", "office:date-value", "office:time-value", "office:boolean-value")
 _BOXES = (
     "draw:frame", "draw:custom-shape", "draw:rect", "draw:ellipse", "draw:line", "draw:caption",
@@ -60,9 +61,17 @@ class _OpenCell:
 
 
 class SheetsReader:
-    """Makes sections of the sheets; `handlers` is what the parser is given."""
+    """Makes sections of the sheets; `handlers` is what the parser is given.
 
-    def __init__(self, body: OdfBody, styles: OdfStyles, budget: Budget) -> None:
+    Args:
+        body: Reads what is in cells.
+        styles: The styles of the document.
+        budget: Counts the text of the sheets.
+        repeats: Counts the text of cells as often as they are repeated in a row.
+    """
+
+    def __init__(self, body: OdfBody, styles: OdfStyles, budget: Budget, repeats: Budget) -> None:
+        self._repeats = repeats
         self.notices: list[Notice] = []
         self._body = body
         self._styles = styles
@@ -199,6 +208,7 @@ class SheetsReader:
             return
         self._remember_span(cell.attributes, column, shown)
         self._sheet.shortened += max(0, count - _MOST_REPEATED)
+        self._repeats.spend(len(shown.text) * min(count, _MOST_REPEATED))
         for place in range(column, min(column + min(count, _MOST_REPEATED), _MOST_COLUMNS)):
             if not self._sheet.hidden_columns[place]:
                 self._row.cells[place] = shown
@@ -213,7 +223,7 @@ class SheetsReader:
 
     def _remember_span(self, attributes: Attributes, column: int, cell: GridCell) -> None:
         assert self._sheet is not None
-        if cell.repeated:
+        if cell.repeated or not _SPANS & attributes.keys():
             return
         cell.columns = max(1, whole_number(attributes.get("table:number-columns-spanned"), 1))
         cell.rows = max(1, whole_number(attributes.get("table:number-rows-spanned"), 1))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from inglenook.errors import LoadError
 from inglenook.types import Notice
 from inglenook_office.package import Package
 
-__all__ = ["damaged_notice", "misnamed", "without_text"]
+__all__ = ["damaged_notice", "hidden_sheet", "misnamed", "sheet_notices", "without_text"]
 
 _REPAIR = "Open it in the program that made it, let it repair the file, and save it again."
 _LONGEST_REASON = 160
@@ -27,6 +27,22 @@ def damaged_notice(what: str) -> Notice:
     what = "".join(character for character in line if character.isprintable())
     what = what[:_LONGEST_REASON].rstrip(".")
     return Notice("partly-damaged", f"the file is damaged and was read in part: {what}")
+
+
+def hidden_sheet(name: str) -> Notice:
+    return Notice("hidden-sheet", f"sheet {name} is hidden and was left out")
+
+
+def sheet_notices(
+    name: str, *, hidden_rows: int, hidden_cells: int, texts_missing: int
+) -> Iterator[Notice]:
+    """Say what of a sheet was not read."""
+    if hidden_rows or hidden_cells:
+        left_out = f"{hidden_rows} hidden row(s) and {hidden_cells} cell(s) in hidden columns"
+        yield Notice("hidden-text", f"sheet {name}: {left_out} were left out")
+    if texts_missing:
+        lost = f"sheet {name}: the texts of {texts_missing:,} cell(s) are lost"
+        yield Notice("texts-missing", lost)
 
 
 def misnamed(package: Package, expected: str) -> LoadError:

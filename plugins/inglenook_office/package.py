@@ -56,10 +56,7 @@ class Package:
 
     Attributes:
         meter: What its XML may cost.
-        source: The file, or the bytes that it was decrypted to.
     """
-
-    source: Path | io.BytesIO
 
     def __init__(
         self,
@@ -84,9 +81,7 @@ class Package:
     @contextmanager
     def opened(self, member: str) -> Iterator[ByteStream]:
         """Open a member. Raises `DamagedXmlError` if it is missing or damaged."""
-        self.meter.bytes_left -= _COST_OF_OPENING
-        if self.meter.bytes_left < 0:
-            raise LoadError(f"{self.name} refers to its parts too often.", reason="too large")
+        self.spend(_COST_OF_OPENING)
         try:
             stream = self._archive.open(self._names[normal_name(member)])
         except KeyError as error:
@@ -96,6 +91,12 @@ class Package:
             raise DamagedXmlError(str(error)) from error
         with stream:
             yield stream
+
+    def spend(self, size_bytes: int) -> None:
+        """Count what is read of the members. Raises `LoadError` past the limit."""
+        self.meter.bytes_left -= size_bytes
+        if self.meter.bytes_left < 0:
+            raise LoadError(f"{self.name} has more in it than is read.", reason="too large")
 
     def read(
         self,
@@ -155,7 +156,6 @@ def opened_package(request: LoadRequest) -> Iterator[Package]:
         _refuse_other_kinds(head, request.name)
     # `zipfile` takes a file just as well as a path.
     package = _opened(replace(request, path=cast("Path", source)))
-    package.source = source
     try:
         yield package
     finally:

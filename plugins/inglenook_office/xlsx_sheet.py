@@ -193,6 +193,7 @@ class SheetReader:
             number = whole_number(value, -1)
             strings = self._shared.strings
             if 0 <= number < len(strings):
+                self._budget.spend(len(strings[number]))
                 return strings[number], True
             self.texts_missing += 1
             return "", True

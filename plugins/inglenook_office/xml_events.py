@@ -205,8 +205,10 @@ def _connect(parser: expat.XMLParserType, handlers: Handlers) -> Callable[[], tu
 
 def whole_number(text: str | None, otherwise: int) -> int:
     """The number that an attribute holds."""
+    if not text:
+        return otherwise
     try:
-        return int(text or "")
+        return int(text)
     except ValueError:
         return otherwise
 

@@ -166,6 +166,11 @@ def open_document(zipped):
     return open_document
 
 
+@pytest.fixture(name="relations")
+def the_xml_of_relations():
+    return relations
+
+
 def relations(targets):
     """The XML of relations: pairs of kind and target by id."""
     entries = "".join(

@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -387,18 +388,41 @@ def one_chart_again_and_again(path: Path) -> Path:
 
 def shared_texts_without_end(path: Path) -> Path:
     texts = (f"<si><t>{n * 7919 % 1_000_003}</t></si>".encode() for n in range(2_000_000))
-    return xlsx(
-        path,
-        "".join((SHEET[0], '<row r="1"><c r="A1" t="s"><v>0</v></c></row>', SHEET[1])),
-        **{
-            "xl/_rels/workbook.xml.rels": relations("sharedStrings", "sharedStrings.xml").replace(
-                "</Relationships>", f'<Relationship Id="rId9" Type="{R}/worksheet"'
-                ' Target="worksheets/sheet1.xml"/></Relationships>',
-            ),
-            "xl/workbook.xml": WORKBOOK.replace("rId1", "rId9"),
-            "xl/sharedStrings.xml": around((f'<sst xmlns="{X}">', "</sst>"), texts),
-        },
-    )  # fmt: skip
+    return with_shared_texts(path, '<row r="1"><c r="A1" t="s"><v>0</v></c></row>', texts)
+
+
+def with_shared_texts(path: Path, rows: str, texts: Iterable[bytes]) -> Path:
+    shared = f'<Relationship Id="rId9" Type="{R}/sharedStrings" Target="texts.xml"/>'
+    parts: dict[str, str | Iterable[bytes]] = {
+        "xl/_rels/workbook.xml.rels": relations("worksheet", "worksheets/sheet1.xml").replace(
+            "</Relationships>", f"{shared}</Relationships>"
+        ),
+        "xl/texts.xml": around((f'<sst xmlns="{X}">', "</sst>"), texts),
+    }
+    return xlsx(path, "".join((SHEET[0], rows, SHEET[1])), **parts)
+
+
+def one_text_in_every_cell(path: Path) -> Path:
+    """A text of a megabyte in each of 16,000 cells of a row: 16 GB."""
+    cells = "".join(f'<c r="{name}1" t="s"><v>0</v></c>' for name in islice(column_names(), 16_000))
+    return with_shared_texts(
+        path, f'<row r="1">{cells}</row>', [b"<si><t>", b"long " * 200_000, b"</t></si>"]
+    )
+
+
+def a_text_repeated_in_a_row(path: Path) -> Path:
+    """A text of ten megabytes that the format repeats over all cells of all rows."""
+    cell = '<table:table-cell table:number-columns-repeated="16384"><text:p>{}</text:p>'
+    row = f'<table:table-row table:number-rows-repeated="1048576">{cell}</table:table-cell>'
+    return odf(
+        path, "".join((SHEETS[0], row.format("long " * 2_000_000), "</table:table-row>", SHEETS[1]))
+    )
+
+
+def column_names() -> Iterator[str]:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    for length in (1, 2, 3):
+        yield from map("".join, product(letters, repeat=length))
 
 
 def words_without_end_in_rtf(path: Path) -> Path:
@@ -437,6 +461,8 @@ ATTACKS: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("a.pptx", one_slide_again_and_again),
     ("a.pptx", one_chart_again_and_again),
     ("a.xlsx", shared_texts_without_end),
+    ("a.xlsx", one_text_in_every_cell),
+    ("a.ods", a_text_repeated_in_a_row),
     ("a.rtf", words_without_end_in_rtf),
     ("a.rtf", bytes_without_end_in_rtf),
 )

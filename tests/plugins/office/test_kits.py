@@ -12,7 +12,6 @@ from inglenook_office.docx_loader import DocxLoader
 from inglenook_office.odf_loader import OdfLoader
 from inglenook_office.pptx_loader import PptxLoader
 from inglenook_office.rtf_loader import RtfLoader
-from inglenook_office.xls_loader import XlsLoader
 from inglenook_office.xlsx_loader import XlsxLoader
 
 
@@ -58,13 +57,11 @@ class TestPptxLoader(LoaderKit):
         return ("Rules", "Be kind.", "Passwords", "Fourteen characters.")
 
 
-class _WorkbookKit(LoaderKit):
+class TestXlsxLoader(LoaderKit):
     @pytest.fixture
     def expected(self):
         return ("name: Ada", "age: 36", "name: Grace", "age: 85", "total", "2")
 
-
-class TestXlsxLoader(_WorkbookKit):
     @pytest.fixture
     def loader(self):
         return XlsxLoader({})
@@ -78,14 +75,6 @@ class TestXlsxLoader(_WorkbookKit):
         workbook.create_sheet("More").append(["total", 2])
         workbook.save(tmp_path / "people.xlsx")
         return tmp_path / "people.xlsx"
-
-
-class TestXlsLoader(TestXlsxLoader):
-    """It reads a newer workbook under an old name as well."""
-
-    @pytest.fixture
-    def loader(self):
-        return XlsLoader({})
 
 
 class TestOdfTexts(LoaderKit):

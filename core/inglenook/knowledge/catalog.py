@@ -7,6 +7,7 @@ one that its source records, so a half-written update is never seen.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 import uuid
@@ -75,6 +76,7 @@ ALTER TABLE chunks ADD COLUMN locator_member TEXT NOT NULL DEFAULT '';
 """What brings a catalog of this version to the next one."""
 
 
+_SPACE_LEFT_BYTES = 64 << 10
 _NOT_FAILED = "failed_sha256 = '', outcome = 'unchanged', reason = '', message = ''"
 
 
@@ -383,6 +385,18 @@ class Catalog:
         except StoreError as error:
             found.append(error.message)
         return tuple(found)
+
+    def require_space(self, new_bytes: int, hidden_bytes: int) -> None:
+        """Raise `StoreError` where the disk is so full that what is hidden could not be dropped.
+
+        Dropping takes space too: a disk that is filled to the brim with chunks that never became
+        visible could not be mended without help.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        wal_bytes = wal.stat().st_size if wal.exists() else 0
+        needed = wal_bytes + 4 * new_bytes + 2 * hidden_bytes + _SPACE_LEFT_BYTES
+        if shutil.disk_usage(self.path.parent).free < needed:
+            raise _store_error(self.path, sqlite3.OperationalError("disk is full"))
 
     def vacuum(self) -> None:
         """Give back to the disk what deleted chunks took. Raises `StoreError`."""

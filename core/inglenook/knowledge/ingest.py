@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+from inglenook.errors import StoreError
 from inglenook.knowledge.catalog import Catalog
 from inglenook.knowledge.drafting import Drafter
 from inglenook.knowledge.embedding import EmbeddingStage
@@ -72,10 +73,16 @@ class Ingestion:
         yield summary_of(steps)
         yield from notices
         results: dict[str, SourceResult] = {}
-        for event in self._events(steps, cancel, started):
-            if isinstance(event, SourceResult):
-                results[event.path] = event
-            yield event
+        try:
+            for event in self._events(steps, cancel, started):
+                if isinstance(event, SourceResult):
+                    results[event.path] = event
+                yield event
+        except StoreError:
+            # The disk is full, most likely: give back what never became visible.
+            with suppress(StoreError):
+                self._catalog.sweep()
+            raise
         yield IngestReport(
             results=tuple(results[str(s.path)] for s in steps if str(s.path) in results),
             sources=self._catalog.count_sources(),

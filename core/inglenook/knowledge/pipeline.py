@@ -53,6 +53,7 @@ class _Draft:
     generation: int
     notices: list[Notice] = field(default_factory=list)
     chunks: int = 0
+    hidden_bytes: int = 0
     waiting: int = 0
     embedded: int = 0
     listed: bool = False
@@ -260,6 +261,10 @@ class Pipeline:
                 NewChunk(_chunk_id(waiting), waiting.ordinal, waiting.chunk, waiting.terms, vector)
             )
         ended, self._ended = self._ended, []
+        self._catalog.require_space(
+            sum(_size(row) for _, rows in groups.values() for row in rows),
+            sum(draft.hidden_bytes for draft in self._drafts.values()),
+        )
         with self._catalog.transaction():
             for draft, rows in groups.values():
                 self._write(draft, rows)
@@ -279,6 +284,7 @@ class Pipeline:
             self._catalog.drop_unpublished(draft.source_id)
         self._catalog.write_chunks(draft.source_id, draft.generation, rows)
         draft.listed, draft.stale = True, False
+        draft.hidden_bytes += sum(map(_size, rows))
         draft.waiting -= len(rows)
 
     def _record(self, draft: _Draft) -> SourceResult:
@@ -299,6 +305,11 @@ class Pipeline:
         elif draft.listed:
             self._catalog.drop_unpublished(draft.source_id)
         return self._recorder.fail(draft.step, draft.error, draft.outcome, may_pass=draft.may_pass)
+
+
+def _size(row: NewChunk) -> int:
+    """About the bytes that a chunk takes in the catalog."""
+    return 4 * len(row.chunk.text) + len(row.terms) + len(row.embedding) + 300
 
 
 def _is_worse(draft: _Draft) -> bool:

@@ -204,13 +204,18 @@ class ReaderProcess:
                         network=False,
                         outlives_parent=False,
                     ),
-                    environment={
-                        key: os.environ[key] for key in _SEEN_BY_READERS if key in os.environ
-                    },
+                    environment=_environment(),
                     max_reply_bytes=_REPLY_BYTES,
                     trusted=False,
                 )
             return self._process
+
+
+def _environment() -> dict[str, str]:
+    """What a reader sees of ours. Without a home, Python would ask the system's directory for one,
+    which goes through a socket."""
+    seen = {key: os.environ[key] for key in _SEEN_BY_READERS if key in os.environ}
+    return {"HOME": os.sep, **seen}
 
 
 def _notices(items: tuple[Section | Notice, ...]) -> Iterator[Notice]:

@@ -82,7 +82,7 @@ class Misbehaving:
         yield Section("written", Locator("page", 1))
 
     def _environment(self, argument, request):
-        yield Section(" ".join(sorted(os.environ)), Locator("page", 1))
+        yield Section("\n".join(f"{k}={v}" for k, v in os.environ.items()), Locator("page", 1))
 
     def _encrypted(self, argument, request):
         if request.password != argument:

@@ -22,12 +22,16 @@ class EngineCommandContext:
     Args:
         host: Makes the parts.
         cancel: Ends the reading of files too.
+        limits: What reading one file may take.
     """
 
-    def __init__(self, host: Host, cancel: CancelToken) -> None:
+    def __init__(
+        self, host: Host, cancel: CancelToken, limits: ReadingLimits | None = None
+    ) -> None:
         self._host = host
         self._loaders = LoaderTable.of(host)
         self._cancel = cancel
+        self._limits = limits or ReadingLimits()
 
     def make_filter(self, name: str, options: Mapping[str, Any]) -> Filter:
         """A filter by name."""
@@ -37,7 +41,7 @@ class EngineCommandContext:
         """Read a file with the loader for its type. Raises `LoadError` for whatever goes wrong."""
         if not path.is_file():
             raise LoadError(f"There is no file {path}.", reason="unreadable")
-        reader = ReaderProcess(self._loaders, ReadingLimits())
+        reader = ReaderProcess(self._loaders, self._limits)
         forget = self._cancel.on_cancel(reader.stop)
         try:
             read: list[Section | Notice] = []

@@ -57,6 +57,7 @@ def _parameter(option: Option) -> click.Parameter:
 
 def _run(session: Session, factory: Factory, given: dict[str, Any], *, as_json: bool) -> int:
     from inglenook.assistants.command_context import EngineCommandContext
+    from inglenook.assistants.reading_settings import reading_limits
     from inglenook.cli.interrupts import stopped_by_interrupt
     from inglenook.errors import PluginError
     from inglenook.types import CancelToken
@@ -67,7 +68,8 @@ def _run(session: Session, factory: Factory, given: dict[str, Any], *, as_json: 
     code = 0
     try:
         with stopped_by_interrupt(cancel):
-            context = EngineCommandContext(session.host, cancel)
+            limits, _ = reading_limits(session.settings)
+            context = EngineCommandContext(session.host, cancel, limits)
             for output in command.run(arguments, context, cancel):
                 code = max(code, output.exit_code)
                 if as_json:

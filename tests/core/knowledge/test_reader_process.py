@@ -315,6 +315,28 @@ def test_stopping_ends_a_reading_at_once_and_leaves_no_process(read) -> None:
     assert has_ended(child)
 
 
+def test_a_large_parent_does_not_cost_a_process_for_every_file(tmp_path) -> None:
+    (tmp_path / "file.bad").write_text("say hello")
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from inglenook.knowledge.loaders import LoaderEntry, LoaderTable\n"
+        "from inglenook.knowledge.reader_process import ReaderProcess, ReadingLimits\n"
+        f"sys.path.insert(0, {str(FOLDER)!r})\n"
+        "ballast = b'1' * (400 << 20)\n"
+        "entry = LoaderEntry('bad', 'bad_loaders:Misbehaving', 'bad/1')\n"
+        "limits = ReadingLimits(recycle_bytes=300 << 20)\n"
+        "reader = ReaderProcess(LoaderTable({'.bad': (entry,)}), limits)\n"
+        "for _ in range(2):\n"
+        f"    list(reader.read(Path({str(tmp_path / 'file.bad')!r}), 'file.bad'))\n"
+        "    print(reader.pid)\n"
+        "reader.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = done.stdout.split()
+    assert first == second != "None"
+
+
 def has_ended(process: psutil.Process) -> bool:
     try:
         return process.status() == psutil.STATUS_ZOMBIE

@@ -478,10 +478,12 @@ def _peak_bytes() -> int:
     """The most memory this process ever had resident; 0 where the system does not tell."""
     if sys.platform == "win32":
         return 0
-    if sys.platform == "linux":
+    status = Path("/proc/self/status")
+    if status.exists():
         # Not `ru_maxrss`: a child starts with what its parent had when it was made.
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
         return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), 0)
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

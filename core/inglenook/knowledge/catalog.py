@@ -22,7 +22,7 @@ from inglenook.types import ChunkText, Locator, LocatorKind, Notice
 
 __all__ = ["Catalog", "ChunkRow", "NewChunk", "SourceRow"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE sources (
@@ -54,7 +54,8 @@ CREATE TABLE chunks (
     place_start INTEGER NOT NULL,
     place_end INTEGER NOT NULL,
     headings TEXT NOT NULL,
-    embedding BLOB NOT NULL
+    embedding BLOB NOT NULL,
+    gap TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX chunks_of_source ON chunks (source_id, generation, ordinal);
 CREATE VIRTUAL TABLE terms USING fts5(content, tokenize="ascii tokenchars '.'", detail=none);
@@ -70,6 +71,11 @@ _MIGRATIONS = {
     1: f"""
 DROP VIEW live;
 ALTER TABLE chunks ADD COLUMN locator_member TEXT NOT NULL DEFAULT '';
+{_LIVE}
+""",
+    2: f"""
+DROP VIEW live;
+ALTER TABLE chunks ADD COLUMN gap TEXT NOT NULL DEFAULT '';
 {_LIVE}
 """,
 }
@@ -112,7 +118,7 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """A live chunk, with its source's name and path."""
+    """A live chunk, with its source's name and path; `gap` parts it from the one before."""
 
     key: int
     id: str
@@ -125,6 +131,7 @@ class ChunkRow:
     start: int
     end: int
     headings: tuple[str, ...]
+    gap: str = ""
 
 
 class Catalog:
@@ -267,8 +274,8 @@ class Catalog:
                 chunk = new.chunk
                 cursor = self._connection.execute(
                     "INSERT INTO chunks (id, source_id, generation, ordinal, text, locator_kind,"
-                    " locator_value, locator_member, place_start, place_end, headings, embedding)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " locator_value, locator_member, place_start, place_end, headings, embedding,"
+                    " gap) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         new.id,
                         source_id,
@@ -282,6 +289,7 @@ class Catalog:
                         chunk.end,
                         json.dumps(chunk.headings, ensure_ascii=False),
                         new.embedding,
+                        chunk.gap,
                     ),
                 )
                 self._connection.execute(
@@ -345,7 +353,7 @@ class Catalog:
         marks = ",".join("?" * len(keys))
         rows = self._all(
             "SELECT key, id, source_id, source_name, source_path, ordinal, text, locator_kind,"
-            " locator_value, locator_member, place_start, place_end, headings FROM live"
+            " locator_value, locator_member, place_start, place_end, headings, gap FROM live"
             f" WHERE key IN ({marks})",
             tuple(keys),
         )
@@ -550,4 +558,5 @@ def _chunk_row(row: Sequence[Any]) -> ChunkRow:
         start=row[10],
         end=row[11],
         headings=tuple(json.loads(row[12])),
+        gap=row[13],
     )

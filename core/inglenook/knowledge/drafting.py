@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from inglenook.errors import InglenookError, LoadError
@@ -81,10 +81,7 @@ class Drafter:
         if judgement.text != section.text:
             section = replace(section, text=judgement.text)
         headings = self._fitting_headings(section.headings)
-        chunks = tuple(
-            chunk if chunk.headings == headings else replace(chunk, headings=headings)
-            for chunk in self._splitter.split(section, self._room, self._count)
-        )
+        chunks = tuple(_placed(self._splitter, section, headings, self._room, self._count))
         return Drafted(chunks, tuple(notices))
 
     def _fitting_headings(self, headings: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,6 +98,24 @@ class Drafter:
             )
             self._fitting = {headings: known}
         return known
+
+
+def _placed(
+    splitter: Splitter,
+    section: Section,
+    headings: tuple[str, ...],
+    room: int,
+    count: Callable[[Sequence[str]], list[int]],
+) -> Iterator[ChunkText]:
+    """The chunks of a section with its headings, each with the white space in front of it."""
+    end = None
+    for chunk in splitter.split(section, room, count):
+        before = (
+            "" if end is None else section.text[end - section.start : chunk.start - section.start]
+        )
+        end = chunk.end
+        gap = "" if before.strip() else before
+        yield replace(chunk, headings=headings, gap=gap)
 
 
 def embedded_text(chunk: ChunkText) -> str:

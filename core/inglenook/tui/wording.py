@@ -50,7 +50,7 @@ def place(passage: Passage | Citation) -> str:
 
 def citation_numbers(passages: Sequence[Passage]) -> dict[str, int]:
     """Chunk -> its number, the same in the answer and in the list of passages."""
-    return {passage.chunk: number for number, passage in enumerate(passages, 1)}
+    return {chunk: number for number, p in enumerate(passages, 1) for chunk in p.chunks}
 
 
 def usage_line(usage: Usage) -> str:

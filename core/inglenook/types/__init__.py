@@ -11,9 +11,12 @@ from inglenook.types.answers import (
     Answered,
     AskEvent,
     Citation,
+    Explanation,
     Passage,
+    PassagePart,
     Retrieved,
     Sentence,
+    WordMatch,
 )
 from inglenook.types.cancelling import (
     CancelToken,
@@ -88,6 +91,7 @@ __all__ = [
     "ChunkText",
     "Citation",
     "Done",
+    "Explanation",
     "Failed",
     "FetchPart",
     "FetchProgress",
@@ -111,6 +115,7 @@ __all__ = [
     "Part",
     "PartFile",
     "Passage",
+    "PassagePart",
     "PlannedSource",
     "PromptProgress",
     "Retrieved",
@@ -135,5 +140,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "Verdict",
+    "WordMatch",
     "has_encrypted_part",
 ]

@@ -18,11 +18,49 @@ from inglenook.types.generation import (
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A retrieved chunk.
+class PassagePart:
+    """One of several neighbouring chunks that were put together: `start:end` of the place."""
+
+    chunk: str
+    locator: Locator
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatch:
+    """A word of the question, and the words of the passage that are forms of it."""
+
+    word: str
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a passage was found and ranked where it is.
 
     Args:
-        chunk: The chunk's id.
+        matches: The informative words of the question that stand in the passage.
+        missing: Those that do not.
+        highlights: (start, end) of the matching words in the passage's text.
+        lexical_weight, vector_weight: The shares of both sides in the fused score.
+        why: All of it in one line of plain words.
+    """
+
+    matches: tuple[WordMatch, ...]
+    missing: tuple[str, ...]
+    highlights: tuple[tuple[int, int], ...]
+    lexical_weight: float
+    vector_weight: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved chunk, or several neighbouring ones put together.
+
+    Args:
+        chunk: The chunk's id; of several, that of the best one.
         source: The source's name: its path as the profile names it.
         source_id: The source's opaque id.
         path: Where the source is on disk.
@@ -34,6 +72,10 @@ class Passage:
         lexical: The lexical score, 0 to 1 against the best; None if not found that way.
         vector: The cosine similarity; None if not compared.
         coverage: The share of the question's informative words that stand in it, 0 to 1.
+        also: The names of other sources that hold nearly the same passage.
+        parts: The chunks that it was put together from, in order; empty for a single chunk.
+        inline: It is here because the whole knowledge is, in its own order, not for its score.
+        explanation: Why it ranks where it does, where that was asked for.
     """
 
     chunk: str
@@ -49,6 +91,15 @@ class Passage:
     lexical: float | None = None
     vector: float | None = None
     coverage: float = 0.0
+    also: tuple[str, ...] = ()
+    parts: tuple[PassagePart, ...] = ()
+    inline: bool = False
+    explanation: Explanation | None = None
+
+    @property
+    def chunks(self) -> tuple[str, ...]:
+        """The ids of all chunks in it."""
+        return tuple(part.chunk for part in self.parts) or (self.chunk,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ class ChunkText:
     """A unit of indexing, cut from one section: `section.text[a:b] == text`.
 
     `start` and `end` are offsets in the text of the place (`section.start` is added in).
-    `locator` is the place, for text files the line where the chunk begins.
+    `locator` is the place, for text files the line where the chunk begins. `gap` is the white space
+    between the chunk before, of the same section, and this one; the engine sets it.
     """
 
     text: str
@@ -111,3 +112,4 @@ class ChunkText:
     end: int
     locator: Locator
     headings: tuple[str, ...] = ()
+    gap: str = ""

@@ -146,6 +146,7 @@ def test_a_catalog_of_the_first_version_is_brought_up(desk) -> None:
         view = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'live'").fetchone()
         connection.execute("DROP VIEW live")
         connection.execute("ALTER TABLE chunks DROP COLUMN locator_member")
+        connection.execute("ALTER TABLE chunks DROP COLUMN gap")
         connection.execute(view[0])
         connection.execute("PRAGMA user_version = 1")
     connection.close()

@@ -52,7 +52,7 @@ class PassagesPane(VerticalScroll):
         """Show what the finished answer cites."""
         citations = [c for sentence in answer.sentences for c in sentence.citations]
         for card in self.query(PassageCard):
-            card.mark([c for c in citations if c.chunk == card.passage.chunk])
+            card.mark([c for c in citations if c.chunk in card.passage.chunks])
 
     def clear(self) -> None:
         """Back to the beginning."""

@@ -20,6 +20,7 @@ KINDS = (
     "loader",
     "splitter",
     "vector_store",
+    "reranker",
     "filter",
     "model_source",
     "command",
@@ -60,9 +61,9 @@ class Factory:
         summary: One line for people.
         load: `package.module:Class`, imported only when the part is made.
         options: The options that the part accepts; anything else is refused by name.
-        capabilities: Facts about the part that need no import. Runtimes and embedders state
-            `formats`, loaders `extensions` and `media_types`, filters `stages`, model sources
-            `schemes`.
+        capabilities: Facts about the part that need no import. Runtimes, embedders and
+            rerankers state `formats`, loaders `extensions` and `media_types`, filters `stages`,
+            model sources `schemes`.
         requires: The import names of libraries that the part needs.
         extra: The extra of this distribution that installs them.
         version: The version of the part's *behaviour*. Loaders, splitters, embedders and ingest

@@ -31,6 +31,7 @@ HOOK_KINDS = {
     "register_loaders": "loader",
     "register_splitters": "splitter",
     "register_vector_stores": "vector_store",
+    "register_rerankers": "reranker",
     "register_filters": "filter",
     "register_model_sources": "model_source",
     "register_commands": "command",
@@ -85,6 +86,17 @@ def register_splitters(register: Register) -> None:
 @hookspec
 def register_vector_stores(register: Register) -> None:
     """Register what finds the nearest vectors (`protocols.VectorStore`).
+
+    versionadded: 0.1
+    """
+
+
+@hookspec
+def register_rerankers(register: Register) -> None:
+    """Register what orders found passages anew (`protocols.Reranker`).
+
+    Capability `formats`: the model formats it opens, such as `cross-encoder-onnx`. One that has it
+    declares the option `model`, a folder or the name of a model; one without it gets no model.
 
     versionadded: 0.1
     """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Filter,
         Loader,
         ModelSource,
+        Reranker,
         Splitter,
         VectorStore,
     )
@@ -227,6 +228,13 @@ class Host:
         checked = self.options_for("vector_store", name, options or {})
         made = self.load_class("vector_store", name)(folder, dimension, checked)
         return cast("VectorStore", made)
+
+    def make_reranker(
+        self, name: str, files: ModelFiles | None, options: Mapping[str, Any] | None = None
+    ) -> Reranker:
+        """A reranker that is not open yet."""
+        checked = self.options_for("reranker", name, options or {})
+        return cast("Reranker", self.load_class("reranker", name)(files, checked))
 
     def make_command(self, name: str) -> Command:
         """A command."""

@@ -42,6 +42,7 @@ __all__ = [
     "Filter",
     "Loader",
     "ModelSource",
+    "Reranker",
     "Runtime",
     "Splitter",
     "VectorStore",
@@ -175,6 +176,36 @@ class VectorStore(Protocol):
 
     def close(self) -> None:
         """Leave it whole on disk."""
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Orders passages anew. Constructed as `Class(files: ModelFiles | None, options)`.
+
+    `files` are those of the model that the option `model` names; None where the factory opens no
+    formats. `options` is a mapping of the factory's options.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Names everything that changes a score: weights, tokenizer, options."""
+
+    def open(self) -> None:
+        """Load the model; the fingerprint holds from here on.
+
+        Raises `ModelError`, `ModelBrokenError`, `MissingDependencyError`.
+        """
+
+    def rerank(self, question: str, texts: Sequence[str], cancel: CancelToken) -> list[float]:
+        """How well each text answers the question, in the order given; higher is better.
+
+        Scores are finite, and comparable within one call only. A text is read to its end, in
+        several pieces if it must be; of an over-long question the end is cut. Raises `Cancelled`
+        soon after a cancel.
+        """
+
+    def close(self) -> None:
+        """Free the model."""
 
 
 @runtime_checkable

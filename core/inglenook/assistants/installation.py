@@ -225,10 +225,11 @@ class Installation:
         from inglenook.assistants.assistant import Assistant
 
         if not self.settings.plugins.enabled:
+            why, fix = self.settings.plugins.why_off
             raise UserError(
-                f"'{name}' cannot be used: plugins are off (--no-plugins), and models and "
+                f"'{name}' cannot be used: plugins are off ({why}), and models and "
                 "documents need them.",
-                hint="Run it without --no-plugins.",
+                hint=fix,
             )
         filters = composition.make_filters(profile, self.host, name)
         base = path.parent if path is not None else None
@@ -290,9 +291,8 @@ class Installation:
         """
         if not self.settings.plugins.enabled:
             return {}
-        kinds = ("runtime", "splitter", "filter")
-        names = {kind: self.host.names(kind) for kind in kinds}
-        return {**names, "vector_store": self.host.names("vector_store"), "reranker": ()}
+        kinds = ("runtime", "splitter", "vector_store", "reranker", "filter")
+        return {kind: self.host.names(kind) for kind in kinds}
 
     def _find_files(self, profile: Profile, path: Path | None, name: str) -> FileSet:
         from inglenook.knowledge.loaders import LoaderTable
@@ -333,9 +333,7 @@ class Installation:
 
     # --- models and health ------------------------------------------------------------------
 
-    def pull(
-        self, reference: str, cancel: CancelToken, source: str | None = None
-    ) -> Iterator[Any]:
+    def pull(self, reference: str, cancel: CancelToken, source: str | None = None) -> Iterator[Any]:
         """Fetch a model into the library, event by event (see `models.pull`)."""
         from inglenook.models.pull import pull
 

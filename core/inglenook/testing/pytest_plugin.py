@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
             "filter",
             "loader",
             "model_source",
+            "reranker",
             "runtime",
             "splitter",
             "vector_store",

@@ -72,6 +72,7 @@ class Passage:
         lexical: The lexical score, 0 to 1 against the best; None if not found that way.
         vector: The cosine similarity; None if not compared.
         coverage: The share of the question's informative words that stand in it, 0 to 1.
+        rerank: The reranker's score, comparable within one search only; None without one.
         also: The names of other sources that hold nearly the same passage.
         parts: The chunks that it was put together from, in order; empty for a single chunk.
         inline: It is here because the whole knowledge is, in its own order, not for its score.
@@ -91,6 +92,7 @@ class Passage:
     lexical: float | None = None
     vector: float | None = None
     coverage: float = 0.0
+    rerank: float | None = None
     also: tuple[str, ...] = ()
     parts: tuple[PassagePart, ...] = ()
     inline: bool = False

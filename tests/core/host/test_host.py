@@ -286,6 +286,7 @@ def test_every_built_in_factory_loads_or_says_what_is_missing() -> None:
         "loader",
         "splitter",
         "vector_store",
+        "reranker",
         "filter",
         "model_source",
         "command",

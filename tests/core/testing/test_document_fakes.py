@@ -7,10 +7,12 @@ import pytest
 from inglenook.testing.embedder import EmbedderKit
 from inglenook.testing.fake_embedder import FakeEmbedder
 from inglenook.testing.fake_loader import FakeLoader
+from inglenook.testing.fake_reranker import FakeReranker
 from inglenook.testing.fake_splitter import FakeSplitter
 from inglenook.testing.fake_vector_store import ExactStore
 from inglenook.testing.guard import Kit
 from inglenook.testing.loader import LoaderKit
+from inglenook.testing.reranker import RerankerKit
 from inglenook.testing.splitter import SplitterKit
 from inglenook.testing.vector_store import DIMENSION, VectorStoreKit
 
@@ -31,6 +33,12 @@ class TestExactStore(VectorStoreKit):
     @pytest.fixture
     def make_store(self):
         return lambda folder: ExactStore(folder, DIMENSION)
+
+
+class TestFakeReranker(RerankerKit):
+    @pytest.fixture
+    def reranker(self):
+        return FakeReranker()
 
 
 class TestFakeSplitter(SplitterKit):

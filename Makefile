@@ -64,7 +64,8 @@ nightly: test
 
 # The generated pages of the manual.
 docs: $(VENV)/.installed-test
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m inglenook.cli.manual >docs/commands.md.new
+	@mv docs/commands.md.new docs/commands.md
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from inglenook.configuration_keys import check_keys
 from inglenook.errors import StoreError, UserError
 from inglenook.settings import Paths, PluginSettings, Settings
 
@@ -61,10 +62,11 @@ def _plugin_settings(
         raise UserError(
             f"{paths.config_file}: plugins.policy is '{policy}'.", hint="It is `open` or `pinned`."
         )
-    only = environment.get("INGLENOOK_PLUGINS")
+    said = environment.get("INGLENOOK_PLUGINS")
+    only = None if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
     return PluginSettings(
-        enabled=enabled,
-        only=None if only is None else tuple(n.strip() for n in only.split(",") if n.strip()),
+        enabled=enabled and only != (),
+        only=only,
         disabled=_strings(table.get("disabled", []), "plugins.disabled", paths),
         policy=policy,
         pins=_table(table, "pins", paths),
@@ -82,9 +84,12 @@ def _read(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(data.decode())
+        text = data.decode("utf-8-sig")
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid TOML: {error}.", hint="Mend or remove it.") from error
+    check_keys(path, text, table)
+    return table
 
 
 def _table(parent: Mapping[str, Any], name: str, paths: Paths) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def change_configuration(paths: Paths, change: Callable[[Any], None]) -> None:
         paths.config.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             _read(path)  # the clear error for a file that is not TOML
-            document = tomlkit.parse(path.read_text("utf-8") if path.exists() else "")
+            document = tomlkit.parse(path.read_text("utf-8-sig") if path.exists() else "")
             change(document)
             temporary = path.with_suffix(".new")
             temporary.write_text(tomlkit.dumps(document), "utf-8")

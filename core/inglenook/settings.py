@@ -48,7 +48,7 @@ class PluginSettings:
     """Which plugins may run.
 
     Args:
-        enabled: Nothing is on (`--no-plugins`) when False.
+        enabled: Nothing is on (`--no-plugins`, or an empty `INGLENOOK_PLUGINS`) when False.
         only: If not None, only these names are on (`INGLENOOK_PLUGINS`).
         disabled: Names that are off.
         policy: `open` lets every installed plugin run, `pinned` only those in `pins`.
@@ -62,6 +62,13 @@ class PluginSettings:
     policy: str = "open"
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     strict: bool = False
+
+    @property
+    def why_off(self) -> tuple[str, str]:
+        """What switched all plugins off, and what to do about it; for when `enabled` is False."""
+        if self.only == ():
+            return "INGLENOOK_PLUGINS is empty", "Unset INGLENOOK_PLUGINS, and run it again."
+        return "--no-plugins", "Run it without --no-plugins."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from inglenook.configuration_keys import place_of
 from inglenook.errors import UserError
 from inglenook.factories import Factory, Option
 from inglenook.knowledge.file_reader import ReadLimits
@@ -34,15 +37,11 @@ def reading_limits(settings: Settings) -> tuple[ReadingLimits, int]:
     Raises `UserError` for a key that is not known and for a value that is none of its kind.
     """
     table = settings.extra.get("reading", {})
-    where = settings.paths.config_file
+    file = settings.paths.config_file
     if not isinstance(table, dict):
-        raise UserError(f"{where}: 'reading' must be a table.")
-    try:
-        values = check_options(_OPTIONS, table)
-    except (UserError, TypeError) as error:
-        text = error.message if isinstance(error, UserError) else str(error)
-        hint = error.hint if isinstance(error, UserError) else ""
-        raise UserError(f"{where}: {text}", hint=hint) from error
+        raise UserError(f"{place_of(file, ('reading',))}: 'reading' must be a table.")
+    values = {key: _checked(file, key, value) for key, value in table.items()}
+    values = check_options(_OPTIONS, values)
     content = ReadLimits(
         characters=values["characters"],
         members=values["members"],
@@ -56,3 +55,13 @@ def reading_limits(settings: Settings) -> tuple[ReadingLimits, int]:
         content=content,
     )
     return limits, values["readers"]
+
+
+def _checked(file: Path, key: str, value: object) -> object:
+    """The value of one key in its type. Raises `UserError` that says where it stands."""
+    try:
+        return check_options(_OPTIONS, {key: value}).get(key)
+    except (UserError, TypeError) as error:
+        text = error.message if isinstance(error, UserError) else str(error)
+        hint = error.hint if isinstance(error, UserError) else ""
+        raise UserError(f"{place_of(file, ('reading', key))}: {text}", hint=hint) from error

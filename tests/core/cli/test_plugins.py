@@ -146,6 +146,18 @@ def test_what_needs_plugins_says_that_they_are_off(nook, arguments):
     assert "Run it without --no-plugins." in ran.err
 
 
+@pytest.mark.parametrize("given", ["", " , "])
+def test_an_empty_list_of_plugins_is_told_like_plugins_that_are_off(nook, environment, given):
+    environment["INGLENOOK_PLUGINS"] = given
+    ran = nook("ask", "contoso", "hello")
+    assert (ran.code, ran.out) == (2, "")
+    assert "plugins are off (INGLENOOK_PLUGINS is empty)" in ran.err
+    assert "Unset INGLENOOK_PLUGINS, and run it again." in ran.err
+    checks = {check["name"]: check for check in json.loads(nook("doctor", "--json").out)["checks"]}
+    assert checks["plugins"]["message"] == "plugins are off (INGLENOOK_PLUGINS is empty)"
+    assert checks["loaders"]["fix"] == "Unset INGLENOOK_PLUGINS, and run it again."
+
+
 def test_of_many_broken_plugins_three_are_named_and_the_others_counted(nook, site):
     for number in range(5):
         site.install(f"bad-{number}", "raise RuntimeError('first\\nsecond')")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from inglenook.assistants.reading_settings import reading_limits
 from inglenook.configuration import change_configuration, find_paths, load_settings
 from inglenook.errors import StoreError, UserError
 
@@ -67,6 +68,61 @@ def test_a_wrong_file_is_one_clear_error(tmp_path: Path, text: str, said: str) -
         load_settings({}, home=tmp_path)
 
     assert "config.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (
+            "# mine\n\n[readin]\ndepth = 2\n",
+            3,
+            ("unknown table 'readin'", "Did you mean 'reading'?"),
+        ),
+        ('[plugins]\npolcy = "pinned"\n', 2, ("has no key 'polcy'", "Did you mean 'policy'?")),
+        ('[models]\n"source" = ["pip"]\n', 2, ("has no key 'source'", "Did you mean 'sources'?")),
+        ("plugins.disbled = []\n", 1, ("has no key 'disbled'", "Did you mean 'disabled'?")),
+        (
+            "colour = 3\n",
+            1,
+            ("unknown key 'colour'", "It can be: plugins, models, grants, reading."),
+        ),
+        ("[plugins.pins]\n[weather]\n", 2, ("unknown table", "It can be")),
+    ],
+)
+def test_what_nothing_reads_is_an_error_at_its_line(
+    tmp_path: Path, text: str, line: int, said: tuple[str, ...]
+) -> None:
+    write(tmp_path, text)
+
+    with pytest.raises(UserError) as caught:
+        load_settings({}, home=tmp_path)
+
+    assert f"config.toml:{line}: " in str(caught.value)
+    assert all(part in str(caught.value) for part in said), str(caught.value)
+
+
+def test_every_key_that_is_documented_may_stand_in_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '\ufeff[plugins]\ndisabled = []\npolicy = "open"\n[plugins.pins.other]\nversion = "1"\n'
+        '[models]\nsources = ["pip"]\n[grants]\n"/any/path" = ["/another"]\n[reading]\ndepth = 2\n',
+    )
+
+    assert {"depth": 2} == load_settings({}, home=tmp_path).extra["reading"]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("dept = 2", "Did you mean 'depth'?"), ('depth = "deep"', "not a whole number")],
+)
+def test_a_wrong_limit_of_reading_is_told_at_its_line(tmp_path: Path, key: str, said: str) -> None:
+    write(tmp_path, f"[reading]\nmembers = 20\n{key}\n")
+
+    with pytest.raises(UserError) as caught:
+        reading_limits(load_settings({}, home=tmp_path))
+
+    assert "config.toml:3: " in str(caught.value)
+    assert said in str(caught.value)
 
 
 def test_a_change_keeps_comments_and_everything_else(tmp_path: Path) -> None:

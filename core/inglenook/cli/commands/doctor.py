@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from inglenook.assistants.doctor import Check
     from inglenook.settings import Settings
 
-_WITHOUT = "Run it without --no-plugins."
 _BY_PLUGINS = ("runtimes", "embedders", "loaders")
 _MARKS = {True: "ok", False: "PROBLEM", None: "-"}
 
@@ -27,8 +26,9 @@ def doctor(session: Session, as_json: bool) -> int:
     The exit code is 1 if there is a problem.
     """
     checks = _examined(session)
-    if not session.plugins_enabled:
-        checks = _with_plugins_off(checks)
+    why_off = _why_off(session)
+    if why_off is not None:
+        checks = _with_plugins_off(checks, *why_off)
     healthy = all(check.ok is not False for check in checks)
     if as_json:
         session.terminal.json(
@@ -59,13 +59,24 @@ def _examined(session: Session) -> tuple[Check, ...]:
     return session.installation.doctor()
 
 
-def _with_plugins_off(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-    """The checks where `--no-plugins` is why nothing is on, so that switching on mends nothing."""
+def _why_off(session: Session) -> tuple[str, str] | None:
+    """What switched all plugins off and what to do about it; None if nothing did."""
+    from inglenook.errors import UserError
+
+    try:
+        plugins = session.settings.plugins
+    except UserError:
+        plugins = _usual_settings(session).plugins
+    return None if plugins.enabled else plugins.why_off
+
+
+def _with_plugins_off(checks: tuple[Check, ...], why: str, fix: str) -> tuple[Check, ...]:
+    """The checks where all plugins were switched off, so that switching one on mends nothing."""
     from inglenook.assistants.doctor import Check
 
-    first = Check("plugins", None, "plugins are off (--no-plugins)", _WITHOUT)
+    first = Check("plugins", None, f"plugins are off ({why})", fix)
     return first, *(
-        replace(check, fix=_WITHOUT)
+        replace(check, fix=fix)
         if check.name.startswith("plugin ") or check.name in _BY_PLUGINS
         else check
         for check in checks

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from inglenook.assistants.chat_model import ChatModel
 from inglenook.assistants.citations import Citer
+from inglenook.assistants.follow_ups import Query, query_for
 from inglenook.assistants.prompt import Prompt, PromptBuilder
 from inglenook.assistants.relevance import abstention, bears_on, is_small_talk, worth_reading
 from inglenook.errors import InglenookError, UserError
-from inglenook.knowledge.lexical import Analyser
 from inglenook.security.pipeline import Filters
 from inglenook.security.stream import Blocked, Emission, FinishReason
 from inglenook.types import (
@@ -38,7 +38,7 @@ from inglenook.types import (
 
 __all__ = ["Answering", "failure"]
 
-Retrieve = Callable[[str], tuple[Passage, ...]]
+Retrieve = Callable[[Query], tuple[Passage, ...]]
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Answering:
         small_talk = is_small_talk(question)
         found: list[Passage] = []
         if self._retrieve is not None and not small_talk:
-            yield from self._checked_context(self._retrieve(_query(question, history)), found)
+            yield from self._checked_context(self._retrieve(query_for(question, history)), found)
         yield Retrieved(tuple(found))
         if self._retrieve is not None and not small_talk and not bears_on(found):
             yield from self._without_model(abstention(question), tuple(found), record, "stop")
@@ -246,14 +246,6 @@ class Answering:
                 notices=tuple(record.notices),
             )
         )
-
-
-def _query(question: str, history: Sequence[Message]) -> str:
-    """What to search for: a short follow-up says little by itself, its turn before the subject."""
-    earlier = [message.text for message in history if message.role == "user"]
-    if earlier and len(Analyser().query_groups(question)) <= 2:
-        return f"{earlier[-1]}\n{question}"
-    return question
 
 
 def failure(error: InglenookError) -> Failed:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from inglenook import errors
 from inglenook.assistants.answering import Answering
+from inglenook.assistants.follow_ups import Query
 from inglenook.errors import InglenookError, UserError
 from inglenook.knowledge.reader_process import Passwords, no_password
 from inglenook.types import (
@@ -190,6 +191,10 @@ class Assistant:
         least = options.min_score
         return tuple(p for p in found if least is None or p.score >= least)
 
+    def _passages(self, query: Query) -> tuple[Passage, ...]:
+        """What the answer to a question of a conversation will rest on."""
+        return self.search(query.whole if query.leans else query.text)
+
     # --- asking -----------------------------------------------------------------------------
 
     def ask_events(
@@ -241,7 +246,7 @@ class Assistant:
     @cached_property
     def _answering(self) -> Answering:
         knowledge = self.knowledge
-        retrieve = None if knowledge is None else self.search
+        retrieve = None if knowledge is None else self._passages
         return Answering(
             self._model,
             retrieve,

@@ -9,6 +9,7 @@ import pytest
 
 from inglenook.assistants.answering import Answering
 from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.follow_ups import Query
 from inglenook.assistants.templates import ChatTemplate
 from inglenook.security.merge import FilterRule
 from inglenook.security.pipeline import Filters
@@ -62,8 +63,8 @@ class Scene:
         self.model = ChatModel(self.runtime, template, parameters or {})
         self.asked: list[str] = []
 
-        def retrieve(question: str) -> tuple[Passage, ...]:
-            self.asked.append(question)
+        def retrieve(query: Query) -> tuple[Passage, ...]:
+            self.asked.append(query.whole)
             return tuple(passages or ())
 
         self.answering = Answering(

@@ -48,10 +48,10 @@ def worth_reading(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """The passages that the model is given: those not far behind the best.
 
     What is far behind costs a small model time and leads it astray. Citations may still come
-    from all that was found.
+    from all that was found. The whole knowledge, where it is given inline, stays whole.
     """
-    if not passages:
-        return ()
+    if not passages or passages[0].inline:
+        return tuple(passages)
     best = max(passage.score for passage in passages)
     return tuple(passage for passage in passages if passage.score >= NEAR_THE_BEST * best)
 

@@ -5,10 +5,11 @@ what comes out are real paths of regular files, nothing is opened.
 """
 
 # Paths stay text here: pathlib would drop what the user wrote (`./`, a last `/`) and compare less.
-# ruff: noqa: PTH100, PTH111, PTH112, PTH116, PTH117, PTH118, PTH119
+# ruff: noqa: PTH100, PTH111, PTH112, PTH114, PTH116, PTH117, PTH118, PTH119
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -127,6 +128,7 @@ class _Resolver:
     unseen: list[str] = field(default_factory=list)
     skipped: dict[str, list[str]] = field(default_factory=dict)
     leading_out: dict[str, str] = field(default_factory=dict)
+    dangling: dict[str, str] = field(default_factory=dict)
     visited: set[tuple[str, int]] = field(default_factory=set)
 
     def run(self) -> list[KnowledgeFile]:
@@ -181,7 +183,8 @@ class _Resolver:
         try:
             status = os.stat(real)
         except FileNotFoundError:
-            self.nothing(f"There is no file {shown(real, 300)}.")
+            link = os.path.islink(path) and _sentence(_dangling_link(self.name(path), real))
+            self.nothing(f"{link or f'There is no file {shown(real, 300)}'}.")
             return []
         except (OSError, ValueError) as error:
             self.problem(f"{shown(real, 300)} cannot be read: {_reason(error)}.", "missing")
@@ -261,8 +264,8 @@ class _Resolver:
     def place(self, entry: os.DirEntry[str], folder: str) -> str | None:
         """Where an entry of the real `folder` really lies; None after noting that it leads out.
 
-        Only a link (or, on Windows, a junction) can lead out. It is skipped: one stray link in a
-        large folder must not keep the rest from being read.
+        Only a link (or, on Windows, a junction) can lead out, or to nothing. It is skipped: one
+        stray link in a large folder must not keep the rest from being read.
         """
         if os.sep == "/" and not entry.is_symlink():
             return os.path.join(folder, entry.name)
@@ -270,6 +273,9 @@ class _Resolver:
             real = os.path.realpath(entry.path)
         except (OSError, ValueError) as error:
             self.skip(f"cannot be resolved ({_reason(error)})", self.name(entry.path))
+            return None
+        if _points_to_nothing(entry.path):
+            self.dangling[self.name(entry.path)] = real
             return None
         if self.roots.allow(real):
             return real
@@ -304,8 +310,11 @@ class _Resolver:
             return False
         if self.roots.allow(real):
             return True
+        if os.path.islink(path) and _points_to_nothing(path):
+            self.nothing(f"{_sentence(_dangling_link(self.name(path), real))}.")
+            return False
         self.problem(
-            f"FILE leads out of the profile's folder, to {shown(real, 300)}. "
+            f"FILE leads out of the Assistantfile's folder, to {shown(real, 300)}. "
             f"Allow that with: nook allow {self.assistant} {shown(real, 300)}",
             "grant",
             real,
@@ -333,6 +342,8 @@ class _Resolver:
         if self.leading_out:
             # Notices may not be read where a problem stops everything: say it here as well.
             message += f" Skipped: {self.link_notice(next(iter(self.leading_out)))}"
+        elif self.dangling:
+            message += f" Skipped: {_dangling_link(*next(iter(self.dangling.items())))}."
         if self.rule.optional:
             self.notices.append(Notice("file-missing", f"FILE {self.rule.pattern}: {message}"))
         else:
@@ -344,7 +355,7 @@ class _Resolver:
     def link_notice(self, name: str) -> str:
         """What to say of a link that leads out: how to allow it, unless that would allow all."""
         real = self.leading_out[name]
-        message = f"the link {shown(name, 300)} leads out of the profile's folder"
+        message = f"the link {shown(name, 300)} leads out of the Assistantfile's folder"
         if _is_too_much(real) or not _is_unicode(real):
             return f"{message}."
         allow = f"nook allow {self.assistant} {shown(real, 300)}"
@@ -352,6 +363,12 @@ class _Resolver:
 
     def report_skipped(self) -> None:
         prefix = f"FILE {self.rule.pattern}: "
+        for name, real in list(self.dangling.items())[:_LISTED]:
+            message = f"{prefix}skipped: {_dangling_link(name, real)}."
+            self.notices.append(Notice("file-skipped", message))
+        if len(self.dangling) > _LISTED:
+            more = f"{len(self.dangling) - _LISTED} more links that point to nothing, skipped"
+            self.notices.append(Notice("file-skipped", f"{prefix}{more}"))
         for name in list(self.leading_out)[:_LISTED]:
             message = f"{prefix}skipped: {self.link_notice(name)}"
             self.notices.append(Notice("file-skipped", message))
@@ -395,6 +412,25 @@ def _is_unicode(path: str) -> bool:
 
 def _not_unicode(path: str) -> str:
     return f"The path {shown(path, 300)} is not valid UTF-8; rename it."
+
+
+def _points_to_nothing(path: str) -> bool:
+    """Whether there is nothing where a link leads; not where that cannot be looked at."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _dangling_link(name: str, real: str) -> str:
+    return f"the link {shown(name, 300)} points to nothing: {shown(real, 300)} is not there"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _is_too_much(real: str) -> bool:

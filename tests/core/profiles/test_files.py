@@ -168,6 +168,51 @@ def test_links_met_on_the_way_that_lead_out_are_skipped_with_a_notice(base, patt
     assert "link.txt" in names(find(base, pattern, grants=[outside]))
 
 
+@pytest.mark.parametrize("pattern", [".", "*", "docs/*.txt"])
+def test_a_link_to_nothing_is_told_as_that_wherever_it_points(base, pattern):
+    for name, target in (("out", base.parent / "gone.txt"), ("in", base / "docs" / "no.txt")):
+        (base / "docs" / f"{name}.txt").symlink_to(target)
+        (base / f"{name}.txt").symlink_to(target)
+    (base / "docs" / "circle.txt").symlink_to("circle.txt")
+    found = find(base, pattern)
+    said = [notice.message for notice in found.notices if "points to nothing" in notice.message]
+    folder = "" if pattern == "*" else "docs/"
+    for name, target in (("out", base.parent / "gone.txt"), ("in", base / "docs" / "no.txt")):
+        link = f'the link "{folder}{name}.txt" points to nothing: "{target.resolve()}" is not'
+        assert any(link in one for one in said), said
+    assert not any("leads out" in notice.message for notice in found.notices)
+    assert found.problems == ()
+    assert found.unseen == ()
+
+
+def test_a_named_link_to_nothing_says_so_instead_of_asking_for_consent(base):
+    (base / "link.txt").symlink_to(base.parent / "gone.txt")
+    (base / "inner.txt").symlink_to(base / "gone.txt")
+    for name in ("link.txt", "inner.txt"):
+        (problem,) = find(base, name).problems
+        assert problem.code == "missing"
+        assert f'The link "{name}" points to nothing' in problem.message
+    (problem,) = find(base, "l*.txt").problems
+    assert 'Skipped: the link "link.txt" points to nothing' in problem.message
+
+
+def test_only_some_of_many_links_to_nothing_are_named(base):
+    for number in range(9):
+        (base / f"link{number}.txt").symlink_to(base.parent / "gone.txt")
+    said = [notice.message for notice in find(base, "*.txt").notices]
+    assert len(said) == 6
+    assert "4 more links that point to nothing" in said[-1]
+
+
+def test_what_leads_out_is_said_of_the_assistantfile_that_the_user_knows(base):
+    (base / "link.txt").symlink_to(base.parent / "outside.txt")
+    for pattern in ("../outside.txt", "link.txt"):
+        (problem,) = find(base, pattern).problems
+        assert "leads out of the Assistantfile's folder" in problem.message
+    (notice,) = find(base, "*.txt").notices
+    assert "leads out of the Assistantfile's folder" in notice.message
+
+
 def test_a_link_to_a_root_or_the_home_folder_is_not_offered(base, monkeypatch):
     home = base.parent / "home"
     (home / "sub").mkdir(parents=True)

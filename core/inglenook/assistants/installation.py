@@ -199,13 +199,21 @@ class Installation:
             ) from error
 
     def assistant_from_file(
-        self, path: Path, *, name: str = "", on_close: Callable[[], None] = lambda: None
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        on_close: Callable[[], None] = lambda: None,
+        change: Callable[[Profile], Profile] = lambda profile: profile,
     ) -> Assistant:
-        """The assistant of an Assistantfile, or of the folder that holds one."""
+        """The assistant of an Assistantfile, or of the folder that holds one.
+
+        `change` makes another profile of the one that the file says, everything inherited.
+        """
         from inglenook.profiles.loading import find_profile
 
         file = find_profile(path).resolve()
-        profile = self._load(file, ())
+        profile = change(self._load(file, ()))
         shown = name if name and not name.startswith((".", "/", "~")) else file.parent.name
         return self._assistant(shown, profile, file, on_close)
 

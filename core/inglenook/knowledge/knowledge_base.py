@@ -107,6 +107,11 @@ class KnowledgeBase:
         with self._lock:
             return self.exists and self._open_catalog().identity == self._identity
 
+    @property
+    def recipe_identity(self) -> Mapping[str, Any]:
+        """What names everything that changes chunks or vectors today, loaders apart."""
+        return self._recipe.identity
+
     def sources(self) -> tuple[SourceRow, ...]:
         with self._lock:
             return self._open_catalog().sources() if self.exists else ()

@@ -60,8 +60,9 @@ class CrossEncoder:
                 hint="Leave max_length out.",
             )
         length = self._max_length or min(limit, _LONGEST)
-        self._pairs = PairMaker(self._file("tokenizer.json"), length, self._files.reference)
-        self._scorer = open_scorer(self._files)
+        pairs = PairMaker(self._file("tokenizer.json"), length, self._files.reference)
+        self._scorer = open_scorer(self._files, next(pairs.pairs("duck", "pond")))
+        self._pairs = pairs
         self._fingerprint = self._make_fingerprint(length)
 
     def rerank(self, question: str, texts: Sequence[str], cancel: CancelToken) -> list[float]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from inglenook.errors import InglenookError, MissingDependencyError, ModelBrokenError
+from inglenook.errors import MissingDependencyError, ModelBrokenError, ModelError
 from inglenook.types import ModelFiles
 from inglenook_rerankers.head import Head, score_of
 from inglenook_rerankers.pairs import Pair
@@ -52,8 +52,27 @@ class Scorer:
         return score_of(self._logits(output), self._reference)
 
 
-def open_scorer(files: ModelFiles) -> Scorer:
-    """Load the model. Raises `ModelError`, `ModelBrokenError`, `MissingDependencyError`."""
+def open_scorer(files: ModelFiles, trial: Pair) -> Scorer:
+    """Load the model and score one pair.
+
+    Raises `ModelError` for a model that is no reranker, `ModelBrokenError`,
+    `MissingDependencyError`.
+    """
+    scorer = _scorer(files)
+    try:
+        scorer(trial)
+    except ModelError:
+        raise
+    # The library raises classes of its own that share no base.
+    except Exception as error:
+        raise ModelError(
+            f"{files.reference} cannot be computed ({str(error).splitlines()[0]}).",
+            hint="It must take input_ids, attention_mask and, if it wants them, token_type_ids.",
+        ) from error
+    return scorer
+
+
+def _scorer(files: ModelFiles) -> Scorer:
     if files.format == "cross-encoder-onnx":
         session = _session(str(files.files["model.onnx"]), files.reference)
         return Scorer(session, lambda output: output.reshape(-1), files.reference)
@@ -91,8 +110,6 @@ def _session(model: str | bytes, reference: str) -> Any:
     onnxruntime.set_default_logger_severity(_ORT_FATAL_ONLY)
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except InglenookError:
-        raise
     # The library raises classes of its own that share no base.
     except Exception as error:
         raise ModelBrokenError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inglenook.errors import InglenookError, UserError
     from inglenook.factories import API_VERSION, Factory, Option
     from inglenook.hookspecs import hookimpl
-    from inglenook.types import Answer, CancelToken, Citation, Passage
+    from inglenook.types import Answer, CancelToken, Citation, Narrowing, Passage
 
 __version__ = "0.1.0"
 
@@ -33,6 +33,7 @@ __all__ = [
     "Factory",
     "InglenookError",
     "Installation",
+    "Narrowing",
     "Option",
     "Passage",
     "UserError",
@@ -49,6 +50,7 @@ _WHERE = {
     "Factory": "factories",
     "InglenookError": "errors",
     "Installation": "assistants.installation",
+    "Narrowing": "types",
     "Option": "factories",
     "Passage": "types",
     "UserError": "errors",

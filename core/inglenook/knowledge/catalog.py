@@ -58,6 +58,7 @@ CREATE TABLE chunks (
     gap TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX chunks_of_source ON chunks (source_id, generation, ordinal);
+CREATE INDEX chunks_of_member ON chunks (locator_member, source_id) WHERE locator_member <> '';
 CREATE VIRTUAL TABLE terms USING fts5(content, tokenize="ascii tokenchars '.'", detail=none);
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(terms, 'row');
 """
@@ -76,6 +77,8 @@ ALTER TABLE chunks ADD COLUMN locator_member TEXT NOT NULL DEFAULT '';
     2: f"""
 DROP VIEW live;
 ALTER TABLE chunks ADD COLUMN gap TEXT NOT NULL DEFAULT '';
+CREATE INDEX IF NOT EXISTS chunks_of_member ON chunks (locator_member, source_id)
+    WHERE locator_member <> '';
 {_LIVE}
 """,
 }
@@ -165,6 +168,18 @@ class Catalog:
         """A number that grows with every change of what is visible."""
         row = self._one("SELECT value FROM meta WHERE key = 'revision'")
         return int(row[0]) if row else 0
+
+    @property
+    def told(self) -> tuple[Notice, ...]:
+        """What was told of files that are left out, so that it is not told with every run."""
+        row = self._one("SELECT value FROM meta WHERE key = 'told'")
+        return tuple(Notice(*notice) for notice in json.loads(row[0])) if row else ()
+
+    def remember_told(self, notices: Iterable[Notice]) -> None:
+        """Replace what was told."""
+        with self.transaction():
+            told = [[notice.code, notice.message] for notice in notices]
+            self._set_meta("told", json.dumps(told, ensure_ascii=True))
 
     def count_chunks(self) -> int:
         return int(self._one("SELECT count(*) FROM live")[0])
@@ -358,6 +373,10 @@ class Catalog:
             tuple(keys),
         )
         return {row[0]: _chunk_row(row) for row in rows}
+
+    def live(self, columns: str, where: str = "1", values: Sequence[object] = ()) -> Iterator[Any]:
+        """These columns of the live chunks; `columns` and `where` are never text from outside."""
+        return self._all(f"SELECT {columns} FROM live WHERE {where}", tuple(values))
 
     def keys_of(self, ids: Sequence[str]) -> dict[str, int]:
         """Id -> key of those ids that are live."""

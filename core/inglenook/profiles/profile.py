@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inglenook.profiles.frozen_mapping import FrozenMapping
 from inglenook.profiles.parameters import ParameterValue
+from inglenook.types import Narrowing
 
 __all__ = ["FileRule", "PartChoice", "Profile", "RetrieveOptions"]
 
@@ -53,6 +54,8 @@ class RetrieveOptions:
         mode: `lexical`, `vector` or `hybrid` (both, fused).
         knowledge: `retrieve` passages, `inline` everything, or `auto`.
         min_score: Passages below this score are left out; None keeps all. -1 to 1.
+        path, type, section: What is searched, as written: several are parted by commas.
+        since, until: The days between which a source was changed last; "" has no bound.
         given: The names of those that the file states, sorted; they override inherited ones.
     """
 
@@ -60,7 +63,23 @@ class RetrieveOptions:
     mode: str = "hybrid"
     knowledge: str = "auto"
     min_score: float | None = None
+    path: str = ""
+    type: str = ""
+    since: str = ""
+    until: str = ""
+    section: str = ""
     given: tuple[str, ...] = ()
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """The sources and sections that are searched."""
+        return Narrowing.of(
+            path=self.path.split(","),
+            type=self.type.split(","),
+            since=self.since,
+            until=self.until,
+            section=self.section.split(","),
+        )
 
     def over(self, parent: RetrieveOptions) -> RetrieveOptions:
         """What `parent` says, with what is given here on top."""

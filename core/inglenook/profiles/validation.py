@@ -29,7 +29,8 @@ from inglenook.profiles.profile import (
     RetrieveOptions,
 )
 from inglenook.profiles.words import split_words, starts_with_quoted_word
-from inglenook.types import Action, Stage
+from inglenook.types import Action, Narrowing, Stage
+from inglenook.types.narrowing import point_in_time
 
 __all__ = ["validate"]
 
@@ -339,6 +340,17 @@ class _Builder:
                 self.retrieve[key] = _read_retrieve(key, text)
             except ValueError as error:
                 self.error(at, str(error))
+        if wrong := _wrong_dates(self.retrieve):
+            self.error(at, wrong)
+
+
+_NARROWING = {
+    "path": "path=policies/**",
+    "type": "type=pdf,md",
+    "since": "since=2025-01-01",
+    "until": "until=2025-12",
+    "section": 'section="annual leave"',
+}
 
 
 def _unknown_option(instruction: str, key: str, known: tuple[str, ...]) -> str:
@@ -368,6 +380,23 @@ def _filter_problem(options: Mapping[str, str]) -> str:
     return ""
 
 
+def _wrong_dates(options: Mapping[str, Any]) -> str:
+    """What is wrong with both dates together, or ""."""
+    try:
+        Narrowing(since=options.get("since", ""), until=options.get("until", ""))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _read_narrowing(key: str, text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"{key} needs a value: {_NARROWING[key]}")
+    if key in ("since", "until"):
+        point_in_time(text)
+    return text
+
+
 def _read_retrieve(key: str, text: str) -> int | float | str:
     choices = {"mode": MODES, "knowledge": KNOWLEDGE}
     if key in choices:
@@ -387,4 +416,7 @@ def _read_retrieve(key: str, text: str) -> int | float | str:
         if not -1 <= float(text) <= 1:
             raise ValueError(f"min_score must be a number from -1 to 1, not {shown(text)}.")
         return float(text) + 0.0
-    raise ValueError(_unknown_option("RETRIEVE", key, ("top_k", "mode", "knowledge", "min_score")))
+    if key in _NARROWING:
+        return _read_narrowing(key, text)
+    allowed = ("top_k", "mode", "knowledge", "min_score", *_NARROWING)
+    raise ValueError(_unknown_option("RETRIEVE", key, allowed))

@@ -72,7 +72,8 @@ def _extensions(profile: Profile) -> list[str]:
     lines.extend(_part("FILTER", choice) for choice in profile.filters)
     if profile.retrieve.given:
         options = (
-            f"{name}={_number(getattr(profile.retrieve, name))}" for name in profile.retrieve.given
+            f"{name}={quote_word(_number(getattr(profile.retrieve, name)))}"
+            for name in profile.retrieve.given
         )
         lines.append(f"RETRIEVE {' '.join(options)}")
     return lines

@@ -63,6 +63,7 @@ from inglenook.types.generation import (
     Usage,
 )
 from inglenook.types.ingestion import (
+    EMPTY,
     PART_FAILED,
     IngestEvent,
     IngestPlan,
@@ -73,8 +74,11 @@ from inglenook.types.ingestion import (
     PlannedSource,
     SourceResult,
     Task,
+    encrypted_part,
     has_encrypted_part,
+    without_name,
 )
+from inglenook.types.narrowing import Narrowing
 from inglenook.types.work import (
     FetchPart,
     FetchProgress,
@@ -82,6 +86,7 @@ from inglenook.types.work import (
 )
 
 __all__ = [
+    "EMPTY",
     "PART_FAILED",
     "Action",
     "Answer",
@@ -109,6 +114,7 @@ __all__ = [
     "LocatorKind",
     "Message",
     "ModelFiles",
+    "Narrowing",
     "Notice",
     "Outcome",
     "Output",
@@ -141,5 +147,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "WordMatch",
+    "encrypted_part",
     "has_encrypted_part",
+    "without_name",
 ]

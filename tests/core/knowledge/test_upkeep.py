@@ -45,14 +45,14 @@ def test_a_plan_before_the_first_ingestion_adds_everything(desk) -> None:
 
 def test_the_status_lists_failures_changes_and_sizes(desk) -> None:
     desk.write("a.txt", "Apples are red.")
-    desk.write("empty.txt", "")
+    desk.write("noise.txt", b"\x00" * 50)
     desk.ingest()
     desk.write("new.txt", "Plums are blue.")
 
     status = desk.base.status(desk.files())
 
     assert (1, 1, ()) == (status.sources, status.chunks, status.problems)
-    assert ["empty.txt"] == [name for name, _, _ in status.failed]
+    assert ["noise.txt"] == [name for name, _, _ in status.failed]
     assert ("new.txt",) == status.changed
     assert status.catalog_bytes > 0
     assert status.embeddings_bytes > 0
@@ -145,6 +145,7 @@ def test_a_catalog_of_the_first_version_is_brought_up(desk) -> None:
     with sqlite3.connect(path) as connection:
         view = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'live'").fetchone()
         connection.execute("DROP VIEW live")
+        connection.execute("DROP INDEX chunks_of_member")
         connection.execute("ALTER TABLE chunks DROP COLUMN locator_member")
         connection.execute("ALTER TABLE chunks DROP COLUMN gap")
         connection.execute(view[0])

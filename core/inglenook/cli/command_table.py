@@ -10,6 +10,7 @@ COMMANDS = {
     "ask": ("ask:ask", "Ask an assistant one question; the answer cites its documents."),
     "search": ("search:search", "Find passages in an assistant's documents."),
     "ingest": ("ingest:ingest", "Read an assistant's new and changed documents."),
+    "eval": ("evaluation:eval_", "Measure how well passages are found and questions answered."),
     "kb": ("knowledge:kb", "Look after an assistant's knowledge base."),
     "pull": ("pull:pull", "Fetch a model."),
     "list": ("listing:list_", "List assistants and models."),

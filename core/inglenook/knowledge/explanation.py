@@ -1,0 +1,162 @@
+"""Says why a passage ranks where it does: which words, how much each side counted, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from inglenook.knowledge.lexical import Analyser, words
+from inglenook.types import Explanation, Passage, WordMatch
+
+__all__ = ["Balance", "explained"]
+
+_SHOWN_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How much each side counted.
+
+    Args:
+        vector: The share of the vectors in the fused score, 0 to 1; the rest is that of words.
+        trust: How far the vectors were relied on, 0 to 1.
+        reason: Why not wholly, or "".
+    """
+
+    vector: float
+    trust: float = 1.0
+    reason: str = ""
+
+
+def explained(passages: Sequence[Passage], question: str, balance: Balance) -> tuple[Passage, ...]:
+    """The passages, each with its explanation.
+
+    Args:
+        passages: Best first.
+        question: All that was searched for.
+        balance: How much each side counted.
+    """
+    analyser = Analyser()
+    asked = _asked(analyser, question)
+    return tuple(
+        replace(passage, explanation=_explanation(analyser, passage, asked, balance))
+        for passage in passages
+    )
+
+
+def _asked(analyser: Analyser, question: str) -> dict[str, frozenset[str]]:
+    """The informative words of the question, each with its terms."""
+    found: dict[str, frozenset[str]] = {}
+    seen: set[frozenset[str]] = set()
+    for word, _, _ in words(question):
+        terms = frozenset(term for group in analyser.query_groups(word) for term in group)
+        if terms and terms not in seen:
+            seen.add(terms)
+            found[word] = terms
+    return found
+
+
+def _explanation(
+    analyser: Analyser, passage: Passage, asked: dict[str, frozenset[str]], balance: Balance
+) -> Explanation:
+    around = "\n".join((passage.source, *passage.headings))
+    here = list(_forms(analyser, passage.text, asked))
+    above = list(_forms(analyser, around, asked))
+    matches = []
+    for word in asked:
+        forms = dict.fromkeys(form for which, form, _, _ in (*here, *above) if which == word)
+        if forms:
+            matches.append(WordMatch(word, tuple(forms)))
+    matched = {match.word for match in matches}
+    missing = tuple(word for word in asked if word not in matched)
+    vector = balance.vector if passage.vector is not None else 0.0
+    return Explanation(
+        matches=tuple(matches),
+        missing=missing,
+        highlights=_merged([(start, end) for _, _, start, end in here]),
+        lexical_weight=round(1 - balance.vector, 4),
+        vector_weight=round(balance.vector, 4),
+        why=_why(passage, matches, missing, replace(balance, vector=vector)),
+    )
+
+
+def _forms(
+    analyser: Analyser, text: str, asked: dict[str, frozenset[str]]
+) -> Iterator[tuple[str, str, int, int]]:
+    """(word of the question, its form here, start, end) of every place that matches."""
+    for word, start, end in words(text):
+        terms = analyser.terms(word)
+        for which, wanted in asked.items():
+            common = wanted.intersection(terms)
+            if not common:
+                continue
+            pieces = [term for term in common if _is_part(term, word, terms)]
+            if not pieces:
+                yield which, word, start, end
+                continue
+            # Scripts without blanks match in pairs of characters inside a longer run.
+            for piece in pieces:
+                at = word.find(piece)
+                while at >= 0:
+                    yield which, piece, start + at, start + at + len(piece)
+                    at = word.find(piece, at + 1)
+
+
+def _is_part(term: str, word: str, terms: Sequence[str]) -> bool:
+    """Whether a term is one of the pairs of characters that a run was cut into."""
+    return len(term) <= 2 < len(word) and len(terms) > 2 and not term.isascii() and term in word
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """In order, those that touch or overlap made one."""
+    made: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if made and start <= made[-1][1]:
+            made[-1] = (made[-1][0], max(made[-1][1], end))
+        else:
+            made.append((start, end))
+    return tuple(made)
+
+
+# --- in words -------------------------------------------------------------------------------------
+
+
+def _why(
+    passage: Passage, matches: Sequence[WordMatch], missing: Sequence[str], balance: Balance
+) -> str:
+    parts = [_words(matches, missing), _sides(passage, balance)]
+    if passage.rerank is not None:
+        parts.append("the reranker put it here")
+    if len(passage.parts) > 1:
+        parts.append(f"{len(passage.parts)} neighbouring chunks")
+    return "; ".join(part for part in parts if part)
+
+
+def _words(matches: Sequence[WordMatch], missing: Sequence[str]) -> str:
+    if not matches:
+        return "no word of the query, found by its meaning"
+    shown = ", ".join(_match(match) for match in matches[:_SHOWN_WORDS])
+    more = ", …" if len(matches) > _SHOWN_WORDS else ""
+    total = len(matches) + len(missing)
+    lost = f"; without {', '.join(missing[:_SHOWN_WORDS])}" if missing else ""
+    return f"{len(matches)} of {total} words: {shown}{more}{lost}"
+
+
+def _match(match: WordMatch) -> str:
+    others = [form for form in match.found if form.casefold() != match.word.casefold()]
+    forms = list(dict.fromkeys(form.casefold() for form in others))[:3]
+    return f"{match.word} (as {', '.join(forms)})" if forms else match.word
+
+
+def _sides(passage: Passage, balance: Balance) -> str:
+    share = round(100 * balance.vector)
+    if passage.vector is None:
+        return "words count alone"
+    if share == 100:
+        return "vectors count alone"
+    lowered = ""
+    if balance.trust < 1:
+        lowered = f" (lowered to {balance.trust:.0%} of their usual share: {balance.reason})"
+    if share == 0:
+        return f"words count alone{lowered}"
+    return f"words count {100 - share} %, vectors {share} %{lowered}"

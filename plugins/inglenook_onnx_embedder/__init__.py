@@ -16,6 +16,14 @@ def register_embedders(register: Register) -> None:
             options=(
                 Option("threads", int, 0, "CPU threads; 0 uses every core.", minimum=0),
                 Option(
+                    "precision",
+                    str,
+                    "auto",
+                    "Of a graph made from a safetensors model: auto (8 bits where that is right"
+                    " and faster), int8 or fp32.",
+                    choices=("auto", "int8", "fp32"),
+                ),
+                Option(
                     "cache_folder",
                     str,
                     "",

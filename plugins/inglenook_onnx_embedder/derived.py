@@ -1,43 +1,110 @@
-"""The ONNX graph made from a safetensors model, built once and kept in a cache folder."""
+"""The ONNX graph made from a model's weights: built once for a processor, and kept in a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import platform
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inglenook.errors import ModelBrokenError
+from inglenook.errors import MissingDependencyError, ModelBrokenError
 from inglenook.types import ModelFiles
-from inglenook_onnx_embedder.bert_graph import BUILDER_VERSION, build_bert_graph
+from inglenook_onnx_embedder.bert_graph import BUILDER_VERSION
+from inglenook_onnx_embedder.calibration import Choice, Encode, choose_graph
 from inglenook_onnx_embedder.safetensors import read_safetensors
 
-__all__ = ["derived_graph"]
+__all__ = ["derived_graph", "kept_graph", "processor"]
 
 
-def derived_graph(files: ModelFiles, cache_folder: str) -> str | bytes:
+def derived_graph(
+    files: ModelFiles, cache_folder: str, encode: Encode, precision: str
+) -> str | bytes:
     """The path of the kept graph, or the graph itself where nothing can be kept.
 
-    A kept graph is used only if its sha256 is the one written beside it.
+    Args:
+        files: Of the format sentence-safetensors.
+        cache_folder: Where it is kept; "" keeps none.
+        encode: The model's tokenizer, for the texts on which the graph is tuned and checked.
+        precision: `auto`, `int8` or `fp32`.
+    """
+
+    def build() -> Choice:
+        config = _config(files)
+        weights = read_safetensors(_path(files, "model.safetensors"))
+        return choose_graph(config, weights, files.reference, encode, precision)
+
+    identity = _identity(files)
+    return kept_graph(cache_folder, identity, precision, build)
+
+
+def kept_graph(
+    cache_folder: str, identity: str, precision: str, build: Callable[[], Choice]
+) -> str | bytes:
+    """What `build` makes, from the folder if it is there, and kept there if it is not.
+
+    A kept graph is used only if its sha256 is the one written beside it. What an earlier version
+    of the builder made of the same weights is removed.
     """
     if not cache_folder:
-        return _build(files)
+        return _built(build).graph
     folder = Path(cache_folder)
-    kept = folder / f"bert-{BUILDER_VERSION}-{_identity(files)}.onnx"
-    record = kept.with_suffix(".sha256")
+    begin = f"encoder-{BUILDER_VERSION}-"
+    kept = folder / f"{begin}{precision}-{processor()}-{identity}.onnx"
+    record = kept.with_suffix(".json")
     if _is_whole(kept, record):
         return str(kept)
-    graph = _build(files)
+    choice = _built(build)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(kept, graph)
-        _replace(record, hashlib.sha256(graph).hexdigest().encode())
+        _replace(kept, choice.graph)
+        _replace(record, _record(choice))
+        for old in folder.glob(f"*-{identity}.*"):
+            if not old.name.startswith(begin):
+                old.unlink(missing_ok=True)
     except OSError:
-        # A full or read-only disk costs the next start a second, not the user the answer.
-        return graph
+        # A full or read-only disk costs the next start some seconds, not the user the answer.
+        return choice.graph
     return str(kept)
+
+
+def processor() -> str:
+    """A short name for this kind of processor: what is right and fast here may not be elsewhere."""
+    words = [platform.machine(), platform.processor()]
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    wanted = ("model name", "flags", "features", "cpu part")
+    found = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    words += [value for key, value in found.items() if key.strip().casefold() in wanted]
+    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()[:8]
+
+
+def _built(build: Callable[[], Choice]) -> Choice:
+    try:
+        return build()
+    except ImportError as error:
+        raise MissingDependencyError(
+            "A model in safetensors needs the library onnx, which is not installed.",
+            hint="Install it: pip install 'inglenook[onnx-embedder]'",
+        ) from error
+
+
+def _record(choice: Choice) -> bytes:
+    return json.dumps(
+        {
+            "sha256": hashlib.sha256(choice.graph).hexdigest(),
+            "variant": choice.variant,
+            "cosine": round(choice.cosine, 5),
+            "speed_up": round(choice.speed_up, 2),
+            "reason": choice.reason,
+        },
+        indent=1,
+    ).encode()
 
 
 def _identity(files: ModelFiles) -> str:
@@ -46,7 +113,7 @@ def _identity(files: ModelFiles) -> str:
         if name == "model.safetensors" and files.digest:
             digest.update(files.digest.encode())
         else:
-            digest.update(_read(files, name))
+            digest.update(_path(files, name).read_bytes())
     return digest.hexdigest()[:32]
 
 
@@ -54,22 +121,17 @@ def _is_whole(kept: Path, record: Path) -> bool:
     try:
         with kept.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found == record.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
+        return bool(found == json.loads(record.read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _build(files: ModelFiles) -> bytes:
+def _config(files: ModelFiles) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(_read(files, "config.json"))
+        config: dict[str, Any] = json.loads(_path(files, "config.json").read_bytes())
     except ValueError as error:
         raise ModelBrokenError(f"{files.reference}: config.json is not JSON.") from error
-    weights = read_safetensors(_path(files, "model.safetensors"))
-    return build_bert_graph(config, weights, files.reference)
-
-
-def _read(files: ModelFiles, name: str) -> bytes:
-    return _path(files, name).read_bytes()
+    return config
 
 
 def _path(files: ModelFiles, name: str) -> Path:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inglenook.errors import Cancelled, MissingDependencyError, ModelBrokenError, ModelError
+from inglenook.errors import Cancelled, InglenookError, ModelBrokenError, ModelError
 from inglenook.privacy import silence_telemetry
 from inglenook.types import CancelToken, ModelFiles
+from inglenook_onnx_embedder.sessions import feed_for, missing, open_session
 
 if TYPE_CHECKING:
     import numpy
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[numpy.float32]
 
-__all__ = ["OnnxEmbedder", "Pooling"]
+__all__ = ["PRECISIONS", "OnnxEmbedder", "Pooling"]
+
+PRECISIONS = ("auto", "int8", "fp32")
+"""Of a graph made from a safetensors model."""
 
 _POOLINGS = ("mean", "cls")
 _TEXTS_BETWEEN_CANCEL_CHECKS = 16
-_ORT_FATAL_ONLY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class OnnxEmbedder:
     def __init__(self, files: ModelFiles, options: Mapping[str, Any]) -> None:
         self._files = files
         self._threads = int(options.get("threads") or 0) or _usable_cores()
+        self._precision = _precision(str(options.get("precision") or "auto"), files.reference)
         self._cache_folder = str(files.details.get("derived_dir") or "") or str(
             options.get("cache_folder") or ""
         )
@@ -80,7 +84,6 @@ class OnnxEmbedder:
         self._session: Any = None
         self._tokenizer: Any = None
         self._pool: ThreadPoolExecutor | None = None
-        self._inputs: frozenset[str] = frozenset()
         self._dimension = 0
         self._max_tokens = 0
         self._fingerprint = ""
@@ -107,9 +110,7 @@ class OnnxEmbedder:
             return
         silence_telemetry()
         tokenizer = _open_tokenizer(_file(self._files, "tokenizer.json"), self._files.reference)
-        session = self._open_session()
-        self._inputs = frozenset(entry.name for entry in session.get_inputs())
-        self._tokenizer, self._session = tokenizer, session
+        self._tokenizer, self._session = tokenizer, self._open_session(tokenizer)
         prefixes = max(
             self.count_tokens([self._pooling.query_prefix, self._pooling.passage_prefix])
         )
@@ -165,19 +166,12 @@ class OnnxEmbedder:
             raise RuntimeError("the embedder is not open")
         return self._tokenizer
 
-    def _open_session(self) -> Any:
+    def _open_session(self, tokenizer: Any) -> Any:
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise _missing("onnxruntime") from error
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ORT_FATAL_ONLY
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        onnxruntime.set_default_logger_severity(_ORT_FATAL_ONLY)
-        model = self._model()
-        try:
-            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            return open_session(self._model(tokenizer))
+        except InglenookError:
+            raise
+        # The library raises classes of its own that share no base.
         except Exception as error:
             raise ModelBrokenError(
                 f"{self._files.reference}: the ONNX graph cannot be loaded"
@@ -186,14 +180,19 @@ class OnnxEmbedder:
                 f" nook pull {self._files.reference}",
             ) from error
 
-    def _model(self) -> str | bytes:
-        if self._files.format == "sentence-safetensors":
-            from inglenook_onnx_embedder.derived import derived_graph
+    def _model(self, tokenizer: Any) -> str | bytes:
+        if self._files.format != "sentence-safetensors":
+            return str(_file(self._files, "model.onnx"))
+        from inglenook_onnx_embedder.derived import derived_graph
 
-            return derived_graph(self._files, self._cache_folder)
-        return str(_file(self._files, "model.onnx"))
+        def encode(text: str) -> list[int]:
+            ids: list[int] = tokenizer.encode(text).ids
+            return ids[: self._pooling.max_tokens]
+
+        return derived_graph(self._files, self._cache_folder, encode, self._precision)
 
     def _make_fingerprint(self) -> str:
+        # Not the precision: a graph in 8 bits is held to the vectors of float32 when it is made.
         parts = {
             "format": self._files.format,
             "model": self._files.digest or _sha256(_main_file(self._files)),
@@ -225,17 +224,22 @@ class OnnxEmbedder:
 
         if self._session is None:
             raise RuntimeError("the embedder is not open")
-        tokens = numpy.array([ids], dtype=numpy.int64)
-        feed = {"input_ids": tokens, "attention_mask": numpy.ones_like(tokens)}
-        if "token_type_ids" in self._inputs:
-            feed["token_type_ids"] = numpy.zeros_like(tokens)
-        states = self._session.run(None, feed)[0][0]
+        states = self._session.run(None, feed_for(self._session, ids))[0][0]
         # Without padding every token counts, so the mean needs no mask.
         pooled = states.mean(axis=0) if self._pooling.kind == "mean" else states[0]
         vector: Vectors = (pooled / max(float(numpy.linalg.norm(pooled)), 1e-12)).astype(
             numpy.float32
         )
         return vector
+
+
+def _precision(text: str, reference: str) -> str:
+    if text not in PRECISIONS:
+        raise ModelError(
+            f"{reference}: precision {text!r} is not known.",
+            hint=f"Known are: {', '.join(PRECISIONS)}.",
+        )
+    return text
 
 
 def _usable_cores() -> int:
@@ -263,7 +267,7 @@ def _open_tokenizer(path: Path, reference: str) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise _missing("tokenizers") from error
+        raise missing("tokenizers") from error
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
@@ -275,13 +279,6 @@ def _open_tokenizer(path: Path, reference: str) -> Any:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def _missing(library: str) -> MissingDependencyError:
-    return MissingDependencyError(
-        f"The embedder 'onnx' needs the library {library}, which is not installed.",
-        hint="Install it: pip install 'inglenook[onnx-embedder]'",
-    )
 
 
 def _sha256(path: Path) -> str:

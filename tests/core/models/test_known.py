@@ -16,8 +16,8 @@ CATALOG = load_catalog()
         ("smollm2", "smollm2:135m"),
         ("SmolLM2:135M", "smollm2:135m"),
         ("qwen2.5-coder", "qwen2.5-coder:0.5b"),
-        ("minilm", "minilm:int8"),
-        ("minilm:fp32", "minilm:fp32"),
+        ("minilm", "minilm:fp32"),
+        ("minilm:int8", "minilm:int8"),
     ],
 )
 def test_models_are_found_by_name_and_alias(alias: str, name: str) -> None:

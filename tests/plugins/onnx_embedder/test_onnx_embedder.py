@@ -13,7 +13,6 @@ import pytest
 from inglenook.errors import ModelBrokenError, ModelError
 from inglenook.testing.embedder import EmbedderKit
 from inglenook.types import CancelToken
-from inglenook_onnx_embedder.bert_graph import build_bert_graph
 from inglenook_onnx_embedder.embedder import OnnxEmbedder
 
 TEXTS = (
@@ -21,6 +20,21 @@ TEXTS = (
     "Ducks live near ponds and lakes, and some of them dive.",
     "Vacation is requested at least two weeks ahead for three days or more. " * 8,
     "שלום עולם",
+)
+
+MORE_TEXTS = (
+    "a",
+    "?!",
+    "0",
+    "3.14159 2.71828 1.41421",
+    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 and emoji 🎉🎉🎉",
+    "إجازة الموظفين السنوية",
+    "日本語の文章を埋め込みます。",
+    "The the the the the the the the the the the the the the the the the the the the.",
+    "https://example.org/a/very/long/path?with=parameters&and=more#fragment",
+    "Caspase-3 cleaves PARP-1 between Asp214 and Gly215 in apoptotic HeLa cells. " * 6,
+    "| a | b |\n| --- | --- |\n| 1 | 2 |\n" * 10,
+    "{'key': [1, 2, 3], \"nested\": {\"true\": null}}",
 )
 
 
@@ -63,7 +77,7 @@ def test_int8_and_fp32_agree(minilm, minilm_fp32, tmp_path):
 def test_the_built_graph_computes_what_the_formulas_say(minilm_fp32, tmp_path):
     files = _kept_in(minilm_fp32, tmp_path)
     expected = [_reference_vector(files, text) for text in TEXTS]
-    found = vectors_of(files)
+    found = vectors_of(files, precision="fp32")
     assert (numpy.array(expected) * found).sum(axis=1).min() > 0.9999
 
 
@@ -150,9 +164,35 @@ def test_an_unknown_pooling_is_refused_by_name(minilm):
         OnnxEmbedder(replace(minilm, details={"pooling": "max"}), {})
 
 
-def test_other_architectures_are_refused_by_name():
-    with pytest.raises(ModelError, match="'roberta'"):
-        build_bert_graph({"model_type": "roberta"}, {}, "some-model")
+def test_an_unknown_precision_is_refused(minilm_fp32):
+    with pytest.raises(ModelError, match="'int4'"):
+        OnnxEmbedder(minilm_fp32, {"precision": "int4"})
+
+
+def test_8_bits_are_within_a_hundredth_of_float32_on_any_text(minilm_fp32, cache_folder):
+    texts = (*TEXTS, *MORE_TEXTS)
+    files = _kept_in(minilm_fp32, cache_folder)
+    exact = vectors_of(files, texts, precision="fp32")
+    bytes_ = vectors_of(files, texts, precision="int8")
+    variants = {
+        json.loads(path.read_text())["variant"] for path in cache_folder.glob("*-int8-*.json")
+    }
+    assert variants <= {"int8", "int7"}
+    assert variants
+    cosines = (exact * bytes_).sum(axis=1)
+    assert cosines.min() > 0.99
+    assert cosines.mean() > 0.995
+    assert (exact != bytes_).any(), "they are not the same graph"
+
+
+def test_both_precisions_share_an_index(minilm_fp32, cache_folder):
+    fingerprints = set()
+    for precision in ("fp32", "int8"):
+        embedder = OnnxEmbedder(_kept_in(minilm_fp32, cache_folder), {"precision": precision})
+        embedder.open()
+        fingerprints.add(embedder.fingerprint)
+        embedder.close()
+    assert len(fingerprints) == 1
 
 
 def test_nothing_lands_on_the_terminal(minilm, tmp_path):

@@ -45,6 +45,7 @@ __all__ = [
 
 LOAD_REASONS = (
     "broken",
+    "empty",
     "encrypted",
     "no text: needs OCR",
     "too large",
@@ -148,7 +149,11 @@ class ContextOverflowError(RuntimeFailure):
 
 
 class LoadError(InglenookError):
-    """One source could not be read. `reason` is one of `LOAD_REASONS`."""
+    """One source could not be read. `reason` is one of `LOAD_REASONS`.
+
+    `empty` is none to mend: the file is in order and there is nothing in it. It is taken in
+    without text, which is told once.
+    """
 
     exit_code = 1
 

@@ -132,7 +132,8 @@ class Loader(Protocol):
         path leads to memory, and what it is a link to cannot be opened by name.
 
         Raises `LoadError` with a reason from `LOAD_REASONS`; a file without any text is
-        `no text: needs OCR` if it shows pictures, else `broken` or an empty stream with a notice.
+        `no text: needs OCR` if it shows pictures, `empty` if it is in order and holds nothing, else
+        `broken` or an empty stream with a notice.
         """
 
 

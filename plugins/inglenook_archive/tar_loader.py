@@ -116,7 +116,7 @@ def _single(source: InflatedFile, request: LoadRequest) -> PartFile:
     except Damaged as error:
         raise _broken(request, str(error)) from error
     if not size:
-        raise _broken(request, "there is nothing in it")
+        raise LoadError(f"{request.name} holds an empty file.", reason="empty")
     return PartFile(_single_name(source, request), b"".join(parts))
 
 
@@ -150,7 +150,7 @@ def _nothing_read(request: LoadRequest, tally: Tally, damage: str) -> LoadError:
     if damage:
         return _broken(request, damage)
     if not tally.failures:
-        return LoadError(f"{request.name} holds no files.", reason="broken")
+        return LoadError(f"{request.name} holds no files.", reason="empty")
     reason = tally.failures[0] if len(set(tally.failures)) == 1 else "broken"
     return LoadError(
         f"{request.name}: none of its {len(tally.failures)} file(s) can be read.", reason=reason

@@ -170,7 +170,7 @@ def _inflated(
 def _nothing_read(request: LoadRequest, tally: Tally) -> LoadError:
     failures = tally.failures
     if not failures:
-        return LoadError(f"{request.name} holds no files.", reason="broken")
+        return LoadError(f"{request.name} holds no files.", reason="empty")
     if all(reason == "encrypted" for reason in failures):
         given = "another password" if request.password is not None else "a password"
         return LoadError(

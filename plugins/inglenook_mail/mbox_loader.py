@@ -130,7 +130,7 @@ def _first_line(file: IO[bytes], request: LoadRequest) -> bytes:
     """The first line that is not blank. Raises `LoadError` if no mail can begin with it."""
     first = file.readline(_LINE_BYTES)
     if not first:
-        raise LoadError(f"{request.name} is empty (0 bytes).", reason="broken")
+        raise LoadError(f"{request.name} is empty (0 bytes).", reason="empty")
     if first.startswith(_UW_MAILBOX):
         raise LoadError(
             f"{request.name} is a mailbox in the format of UW IMAP.",
@@ -140,6 +140,8 @@ def _first_line(file: IO[bytes], request: LoadRequest) -> bytes:
     first = first.removeprefix(b"\xef\xbb\xbf")
     while first and not first.strip():
         first = file.readline(_LINE_BYTES)
+    if not first:
+        raise LoadError(f"{request.name} holds nothing but white space.", reason="empty")
     if not first.startswith(b"From ") and not re.match(rb"[!-9;-~]{1,100}[ \t]*:", first):
         raise broken(request, "it does not begin with a message")
     return first

@@ -67,7 +67,7 @@ class Decoded:
 def read_text(request: LoadRequest, declared: str = "") -> Decoded:
     """Read and decode a file; `declared` is the encoding that the format itself names.
 
-    Raises `LoadError`: unreadable, broken (empty), unsupported (not text), too large.
+    Raises `LoadError`: unreadable, empty, unsupported (not text), too large.
     """
     found = decoded(read_bytes(request), request.name, declared)
     if len(found.text) > request.max_characters:
@@ -77,7 +77,7 @@ def read_text(request: LoadRequest, declared: str = "") -> Decoded:
             reason="too large",
         )
     if not found.text.strip():
-        raise LoadError(f"{request.name} holds nothing but white space.", reason="broken")
+        raise LoadError(f"{request.name} holds nothing but white space.", reason="empty")
     return found
 
 
@@ -94,7 +94,7 @@ def without_invisible(text: str) -> str:
 
 
 def read_bytes(request: LoadRequest) -> bytes:
-    """The bytes of the file. Raises `LoadError`: unreadable, too large, broken (empty)."""
+    """The bytes of the file. Raises `LoadError`: unreadable, too large, empty."""
     try:
         size = request.path.stat().st_size
         # No encoding takes more than 4 bytes for a character.
@@ -110,7 +110,7 @@ def read_bytes(request: LoadRequest) -> bytes:
             f"{request.name} cannot be read: {error.strerror or error}.", reason="unreadable"
         ) from error
     if not data:
-        raise LoadError(f"{request.name} is empty (0 bytes).", reason="broken")
+        raise LoadError(f"{request.name} is empty (0 bytes).", reason="empty")
     return data
 
 

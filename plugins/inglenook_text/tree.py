@@ -99,7 +99,7 @@ def _sections(value: Any, name: str, cancel: CancelToken) -> Iterator[Section]:
         yield Section(text, place, (path,) if path else (), start)
         start += len(text) + 2
     if not start:
-        raise LoadError(f"{name} holds no values.", reason="broken")
+        raise LoadError(f"{name} holds no values.", reason="empty")
 
 
 def _entries(value: Any) -> Iterator[tuple[str, str]]:

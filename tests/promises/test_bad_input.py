@@ -89,7 +89,7 @@ def test_a_wrong_sha256_leaves_nothing_visible(nook: Run, tmp_path: Path) -> Non
     [
         ("encrypted.pdf", "encrypted"),
         ("broken.pdf", "broken"),
-        ("empty.txt", "empty"),
+        ("empty.pdf", "empty"),
         ("picture.pdf", "OCR"),
     ],
 )

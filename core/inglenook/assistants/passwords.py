@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from inglenook.knowledge.reader_process import GuessedPassword
+
 __all__ = ["SERVICE", "Passwords", "SystemKeyring"]
 
 T = TypeVar("T")
@@ -54,7 +56,9 @@ class Passwords:
         if typed is not None:
             return typed
         kept = self._keyring.get(str(path))
-        return newest if kept is None else kept
+        if kept is not None or newest is None:
+            return kept
+        return GuessedPassword(newest)
 
     def typed(self, path: Path, password: str) -> None:
         """The user typed this for that document; it is tried on others too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from inglenook.configuration_keys import place_of
 from inglenook.errors import UserError
@@ -57,7 +58,7 @@ def reading_limits(settings: Settings) -> tuple[ReadingLimits, int]:
     return limits, values["readers"]
 
 
-def _checked(file: Path, key: str, value: object) -> object:
+def _checked(file: Path, key: str, value: object) -> Any:
     """The value of one key in its type. Raises `UserError` that says where it stands."""
     try:
         return check_options(_OPTIONS, {key: value}).get(key)

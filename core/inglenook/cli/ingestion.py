@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from inglenook.assistants.passwords import Passwords
+from inglenook.cli.columns import wrapped
 from inglenook.cli.interrupts import INTERRUPTED, end_at_once, stopped_by_interrupt
-from inglenook.cli.outcomes import failures, summary
+from inglenook.cli.outcomes import as_before, failures, outcome_table, summary
 from inglenook.cli.reading_progress import ReadingProgress
 from inglenook.errors import Cancelled, InglenookError
 from inglenook.jobs import Job, JobRoom
-from inglenook.types import CancelToken, IngestEvent, IngestPlan, IngestProgress, IngestReport
+from inglenook.types import (
+    CancelToken,
+    IngestEvent,
+    IngestPlan,
+    IngestProgress,
+    IngestReport,
+    Notice,
+    SourceResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,15 +40,39 @@ __all__ = [
     "read_documents",
     "read_first",
     "require_model",
+    "show_report",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An ingestion that has ended: what was to be done, and how it went."""
+    """An ingestion that has ended: what was to be done, and how it went.
+
+    Args:
+        plan: What was to be done.
+        report: How it went.
+        old_notices: Those of the report that an earlier run told.
+    """
 
     plan: IngestPlan
     report: IngestReport
+    old_notices: tuple[Notice, ...] = ()
+
+    @property
+    def old_failures(self) -> tuple[SourceResult, ...]:
+        """What failed before, was not tried again, and so is nothing new."""
+        not_tried = {step.path for step in self.plan.steps if step.task == "still-failed"}
+        return tuple(
+            result
+            for result in self.report.results
+            if not result.is_whole and (result.path in not_tried or result.outcome == "unchanged")
+        )
+
+    @property
+    def news(self) -> tuple[SourceResult, ...]:
+        """How all others ended."""
+        old = {result.path for result in self.old_failures}
+        return tuple(result for result in self.report.results if result.path not in old)
 
 
 def read_documents(
@@ -103,6 +136,7 @@ def follow(
         notes: Whether to show any.
     """
     plan, report = IngestPlan(0, 0, 0, 0), None
+    told: set[Notice] = set()
     with ReadingProgress(session.terminal, verbose=verbose) as progress:
         forget = stop.on_cancel(partial(_say_stopping, progress))
         try:
@@ -111,16 +145,21 @@ def follow(
                     progress.show(event)
                 if isinstance(event, IngestPlan):
                     plan = event
+                elif isinstance(event, Notice):
+                    told.add(event)
                 elif isinstance(event, IngestReport):
                     report = event
         finally:
             forget()
+        old = tuple(n for n in report.notices if n not in told) if report is not None else ()
+        for notice in old if notes and verbose else ():
+            progress.show(notice)
     job.check()
     if report is None:
         if job.state == "cancelled":
             raise Cancelled
         raise InglenookError(f"{job.name} ended without a report.")
-    return Reading(plan, report)
+    return Reading(plan, report, () if verbose else old)
 
 
 def _say_stopping(progress: ReadingProgress) -> None:
@@ -135,14 +174,14 @@ def read_and_ask(
     *,
     retry_failed: bool = False,
     verbose: bool = False,
-) -> IngestReport:
+) -> Reading:
     """Read what is new or changed; on a terminal, ask for the passwords that are missing."""
     passwords = Passwords()
     first = read_documents(
         session, assistant, retry_failed=retry_failed, passwords=passwords, verbose=verbose
     )
     if not session.terminal.interactive or first.report.cancelled:
-        return first.report
+        return first
     from inglenook.cli.password_questions import with_passwords
 
     def read_again(paths: Collection[str]) -> IngestReport:
@@ -151,7 +190,34 @@ def read_and_ask(
         )
         return again.report
 
-    return with_passwords(session.terminal, passwords, first, read_again)
+    report = with_passwords(session.terminal, passwords, first, read_again)
+    return replace(first, report=report)
+
+
+def show_report(session: Session, name: str, reading: Reading, *, verbose: bool = False) -> None:
+    """Print how a reading ended: what is new of it, and how much is as it was.
+
+    Args:
+        session: The run.
+        name: What the user calls the assistant.
+        reading: The reading.
+        verbose: List everything.
+    """
+    terminal = session.terminal
+    width, report = terminal.out_columns, reading.report
+    whole = verbose or not terminal.out_is_terminal
+    old = () if verbose else reading.old_failures
+    results = report.results if verbose else reading.news
+    lines = [
+        outcome_table(results, whole=whole, width=width),
+        _fitted(summary(report, reading.old_failures), width),
+        as_before(old, len(reading.old_notices), name, width=width),
+    ]
+    terminal.out("\n".join(filter(None, lines)))
+
+
+def _fitted(line: str, width: int | None) -> str:
+    return line if width is None else wrapped(line, width)
 
 
 def prepare(session: Session, assistant: Assistant, *, ingest: bool = True) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from inglenook.cli.columns import columns, count, shortened
+from inglenook.cli.columns import count, table_with_remarks, wrapped
 from inglenook.cli.terminal import visible
 from inglenook.types import (
     PART_FAILED,
@@ -16,9 +16,11 @@ from inglenook.types import (
     Notice,
     Outcome,
     SourceResult,
+    without_name,
 )
 
 __all__ = [
+    "as_before",
     "failures",
     "outcome_table",
     "plan_form",
@@ -31,7 +33,6 @@ __all__ = [
 MOST_ROWS = 50
 """Of more rows about what went well, a person sees none but their number."""
 
-_MESSAGE = 160
 _TO_DO = {
     "broken": "replace it with a whole copy",
     "encrypted": "on a terminal, nook ingest --retry-failed asks for its password",
@@ -45,13 +46,16 @@ _ORDER = get_args(Outcome)
 _NOT_WELL = ("still-failed", "unreadable")
 _PLAN_WORDS = {"still-failed": "still failed"}
 
-_Row = tuple[str, ...]
+_Row = tuple[tuple[str, ...], str]
+"""The cells of a row, and what there is to remark on it."""
 
 
 # --- the report -----------------------------------------------------------------------------------
 
 
-def outcome_table(results: Iterable[SourceResult], *, whole: bool = True) -> str:
+def outcome_table(
+    results: Iterable[SourceResult], *, whole: bool = True, width: int | None = None
+) -> str:
     """A table of every source that is not just as it was before; "" if there is none.
 
     What failed is always in it, parts of sources too.
@@ -59,6 +63,7 @@ def outcome_table(results: Iterable[SourceResult], *, whole: bool = True) -> str
     Args:
         results: How each source ended.
         whole: List what went well even if that is much.
+        width: Of the terminal; None for a file or a program.
     """
     rows = [
         (result.is_whole, row)
@@ -66,17 +71,19 @@ def outcome_table(results: Iterable[SourceResult], *, whole: bool = True) -> str
         if not (result.outcome == "unchanged" and result.is_whole)
         for row in _rows(result)
     ]
-    return _table(("OUTCOME", "SOURCE", "CHUNKS", ""), rows, whole=whole)
+    return _table(("OUTCOME", "SOURCE", "CHUNKS"), rows, whole=whole, width=width)
 
 
-def _table(head: _Row, rows: Sequence[tuple[bool, _Row]], *, whole: bool) -> str:
+def _table(
+    head: tuple[str, ...], rows: Sequence[tuple[bool, _Row]], *, whole: bool, width: int | None
+) -> str:
     """The rows, each with whether it may be left out where there are too many."""
     dispensable = [row for well, row in rows if well]
     hidden = not whole and len(dispensable) > MOST_ROWS
     shown = [row for well, row in rows if not (well and hidden)]
-    lines = [columns(head, shown)] if shown else []
+    lines = [table_with_remarks(head, shown, width)] if shown else []
     if hidden:
-        counts = Counter(row[0] for row in dispensable)
+        counts = Counter(cells[0] for cells, _ in dispensable)
         parts = ", ".join(f"{number:,} {word}" for word, number in counts.most_common())
         lines.append(f"Not listed: {parts}. --verbose lists them.")
     return "\n".join(lines)
@@ -86,11 +93,8 @@ def _rows(result: SourceResult) -> list[_Row]:
     """The row of a source, and one for each of its parts that failed."""
     name, chunks = visible(result.name), str(result.chunks or "")
     return [
-        (result.outcome, name, chunks, reason(result)),
-        *(
-            ("part failed", name, "", visible(shortened(notice.message, _MESSAGE)))
-            for notice in _failed_parts(result)
-        ),
+        ((result.outcome, name, chunks), reason(result)),
+        *((("part failed", name, ""), visible(notice.message)) for notice in _failed_parts(result)),
     ]
 
 
@@ -101,11 +105,11 @@ def _failed_parts(result: SourceResult) -> list[Notice]:
 def failures(results: Iterable[SourceResult]) -> list[str]:
     """A line for each source, or part of one, that could not be read."""
     return [
-        ": ".join(filter(None, (row[1], row[0], row[3])))
+        ": ".join(filter(None, (name, outcome, remark)))
         for result in results
         if not result.is_whole
-        for row in _rows(result)
-        if row[0] in ("failed", "quarantined", "part failed")
+        for (outcome, name, _), remark in _rows(result)
+        if outcome in ("failed", "quarantined", "part failed")
     ]
 
 
@@ -113,18 +117,49 @@ def reason(result: SourceResult) -> str:
     """Why it could not be read and what to do; "" if it could."""
     if result.outcome not in ("failed", "quarantined"):
         return ""
-    message = result.message.removeprefix(f"{result.name}: ")
+    message = without_name(result.name, result.message)
     message = message.replace(result.name, visible(result.name))
     said = f"{result.reason}: {message}" if result.reason else message
     # A message of two sentences says by itself what to do.
     to_do = "" if ". " in message else _TO_DO.get(result.reason, "")
-    return visible(shortened(said, _MESSAGE)) + (f" → {to_do}" if to_do else "")
+    return visible(" ".join(said.split())) + (f" → {to_do}" if to_do else "")
 
 
-def summary(report: IngestReport) -> str:
-    """One line: how many sources ended how, and what there is now."""
+def as_before(
+    old: Sequence[SourceResult], notes: int, name: str, *, width: int | None = None
+) -> str:
+    """What was told with an earlier run and is so still, counted; "" if there is nothing.
+
+    Args:
+        old: Sources that failed, or parts of which did, before this run.
+        notes: How many notes are as before.
+        name: What to call the assistant in commands.
+        width: Of the terminal; None for a file or a program.
+    """
+    lines = []
+    if old:
+        lines.append(
+            f"{count(len(old), 'document')}, or parts of them, failed before and did not change: "
+            f"nook kb status {name} lists them, nook ingest {name} --retry-failed tries again."
+        )
+    if notes:
+        lines.append(f"{count(notes, 'note')} as before; --verbose shows them.")
+    return "\n".join(line if width is None else wrapped(line, width) for line in lines)
+
+
+def summary(report: IngestReport, old: Sequence[SourceResult] = ()) -> str:
+    """One line: how many sources ended how, and what there is now.
+
+    Args:
+        report: How it went.
+        old: Those of its results that an earlier run had already.
+    """
     counts = Counter(result.outcome for result in report.results)
+    before = sum(result.outcome == "failed" for result in old)
+    counts["failed"] -= before
     words = [f"{counts[outcome]:,} {outcome}" for outcome in _ORDER if counts[outcome]]
+    if before:
+        words.append(f"{before:,} failed before")
     lost = sum(len(_failed_parts(result)) for result in report.results)
     if lost:
         words.append(f"{count(lost, 'part')} failed")
@@ -154,18 +189,22 @@ def report_form(assistant: str, report: IngestReport, *, unchanged: bool = True)
 # --- the plan -------------------------------------------------------------------------------------
 
 
-def plan_table(plan: IngestPlan, *, whole: bool = True) -> str:
+def plan_table(plan: IngestPlan, *, whole: bool = True, width: int | None = None) -> str:
     """A table of what would be done, and a line with the numbers.
 
     Args:
         plan: What would be done.
         whole: List everything even if that is much.
+        width: Of the terminal; None for a file or a program.
     """
-    rows = [
-        (step.task not in _NOT_WELL, (_PLAN_WORDS.get(step.task, step.task), visible(step.name)))
+    rows: list[tuple[bool, _Row]] = [
+        (
+            step.task not in _NOT_WELL,
+            ((_PLAN_WORDS.get(step.task, step.task), visible(step.name)), ""),
+        )
         for step in plan.steps
     ]
-    table = _table(("TASK", "SOURCE"), rows, whole=whole)
+    table = _table(("TASK", "SOURCE"), rows, whole=whole, width=width)
     numbers = (
         f"{plan.to_read:,} to read, {plan.to_remove:,} to remove, "
         f"{plan.unchanged:,} unchanged; nothing was done."

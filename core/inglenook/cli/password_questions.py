@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inglenook.cli.columns import count
 from inglenook.cli.terminal import visible
-from inglenook.types import IngestReport, SourceResult
+from inglenook.types import IngestReport, SourceResult, encrypted_part
 
 if TYPE_CHECKING:
     from inglenook.assistants.passwords import Passwords
@@ -49,7 +49,8 @@ def with_passwords(
     report, tries = first.report, Counter[str]()
     while locked and not report.cancelled:
         path, result = next(iter(locked.items()))
-        typed = terminal.secret(f"Password for {visible(result.name)} (Enter to skip):")
+        locked_thing = _locked_thing(result)
+        typed = terminal.secret(f"Password for {locked_thing} (Enter to skip):")
         if typed is None:
             break
         if not typed:
@@ -67,10 +68,19 @@ def with_passwords(
         for one in opened:
             del locked[one.path]
         if path in locked and not report.cancelled:
-            terminal.note(f"That is not the password of {visible(result.name)}.")
+            terminal.note(f"That is not the password of {locked_thing}.")
             if tries[path] >= MOST_TRIES:
                 del locked[path]
     return _merged(first.report, report, results)
+
+
+def _locked_thing(result: SourceResult) -> str:
+    """What is locked, by name: the source, or files in it."""
+    parts = list(dict.fromkeys(filter(None, map(encrypted_part, result.notices))))
+    if not parts:
+        return visible(result.name)
+    more = f" and {count(len(parts) - 1, 'other')}" if len(parts) > 1 else ""
+    return f"{visible(parts[0])}{more} in {visible(result.name)}"
 
 
 def _keep(terminal: Terminal, passwords: Passwords, opened: Collection[SourceResult]) -> None:

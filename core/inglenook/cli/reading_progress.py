@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from types import TracebackType
 
-from inglenook.cli.columns import count
+from inglenook.cli.columns import count, wrapped
 from inglenook.cli.progress import Progress
 from inglenook.cli.terminal import Terminal, visible
 from inglenook.types import (
+    EMPTY,
     PART_FAILED,
     IngestEvent,
     IngestPlan,
@@ -22,6 +23,7 @@ __all__ = ["ReadingProgress"]
 MOST_NOTES = 20
 """How many notes a person is shown; a file or a pipe gets them all."""
 
+_MOST_EMPTY = 5
 _WINDOW_S = 10.0
 _LEAST_S = 3.0
 
@@ -39,6 +41,7 @@ class ReadingProgress:
         self._terminal = terminal
         self._most_notes = MOST_NOTES if terminal.err_is_terminal and not verbose else None
         self._notes = 0
+        self._empty: list[str] = []
         self._speed = _Speed()
 
     def __enter__(self) -> ReadingProgress:
@@ -54,6 +57,7 @@ class ReadingProgress:
     ) -> None:
         self._terminal.status("")
         self._progress.__exit__(kind, error, trace)
+        self._say_what_is_empty()
         hidden = self._notes - self._most_notes if self._most_notes is not None else 0
         if hidden > 0:
             self._terminal.note(f"… and {count(hidden, 'more note')}; --verbose shows all.")
@@ -70,7 +74,9 @@ class ReadingProgress:
         elif isinstance(event, SourceResult):
             # What is as it was has been said before; parts that failed are in the table.
             for notice in event.notices if event.outcome != "unchanged" else ():
-                if notice.code != PART_FAILED:
+                if notice.code == EMPTY:
+                    self._empty.append(event.name)
+                elif notice.code != PART_FAILED:
                     self._note(f"{event.name}: {notice.message}")
         elif isinstance(event, Notice):
             self._note(event.message)
@@ -80,10 +86,28 @@ class ReadingProgress:
         self._terminal.status("")
         self._progress.note(text)
 
+    def _say_what_is_empty(self) -> None:
+        """One note for all: folders of programs are full of files that hold nothing."""
+        most = len(self._empty) if self._most_notes is None else _MOST_EMPTY
+        if self._empty:
+            more = len(self._empty) - most
+            tail = f" and {more:,} more" if more > 0 else ""
+            number = count(len(self._empty), "document")
+            self._progress.note(
+                self._fitted(
+                    f"Nothing to read in {number}: {', '.join(sorted(self._empty)[:most])}{tail}"
+                )
+            )
+
     def _note(self, text: str) -> None:
         self._notes += 1
         if self._most_notes is None or self._notes <= self._most_notes:
-            self._progress.note(visible(text))
+            self._progress.note(self._fitted(text))
+
+    def _fitted(self, text: str) -> str:
+        """Fit to be shown: on a terminal no word is broken at the end of a line."""
+        width = self._terminal.err_columns
+        return visible(text) if width is None else wrapped(visible(text), width, "  ", "")
 
 
 class _Speed:

@@ -9,12 +9,15 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 __all__ = ["FAILED", "READER_GONE", "Terminal", "finish", "safe_text", "visible"]
 
 READER_GONE = 1
 FAILED = 3
+STYLES = {"bold": "1", "faint": "2", "match": "1;33"}
+"""How `styled` looks on a terminal (ECMA-48, Select Graphic Rendition)."""
 
 # C0 and C1 control characters but tab and newline, DEL, and the two bidirectional overrides, which
 # make text look like other text. Marks and isolates stay: Hebrew and Arabic need them.
@@ -73,6 +76,16 @@ class Terminal:
         return _is_terminal(sys.stdin)
 
     @property
+    def out_columns(self) -> int | None:
+        """How many columns who sees stdout has; None where nobody does, but a file or a program."""
+        return _columns() if self.out_is_terminal else None
+
+    @property
+    def err_columns(self) -> int | None:
+        """The same of stderr."""
+        return _columns() if self.err_is_terminal else None
+
+    @property
     def shows_progress(self) -> bool:
         """Whether progress may be drawn on stderr."""
         return self.err_is_terminal and not self.quiet
@@ -85,6 +98,20 @@ class Terminal:
     def out(self, text: str = "", end: str = "\n") -> None:
         """Write a piece of the result."""
         _write(sys.stdout, text + end)
+
+    def styled(self, pieces: Iterable[tuple[str, str]], end: str = "\n") -> None:
+        """Write pieces of the result, each with a style of `STYLES` or "" where it is plain.
+
+        Only a terminal that wants them gets styles (https://no-color.org).
+        """
+        plain = not self.out_is_terminal or bool(os.environ.get("NO_COLOR"))
+        plain = plain or os.environ.get("TERM") == "dumb"
+        for text, style in pieces:
+            code = "" if plain else STYLES.get(style, "")
+            clean = safe_text(text)
+            sys.stdout.write(f"\x1b[{code}m{clean}\x1b[0m" if code and clean else clean)
+        sys.stdout.write(end)
+        sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Write what should be known and is not the result."""
@@ -135,6 +162,12 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:
         return False  # It is closed.
+
+
+def _columns() -> int:
+    import shutil
+
+    return max(20, shutil.get_terminal_size().columns)
 
 
 def _is_plain(text: str, stream: TextIO) -> bool:

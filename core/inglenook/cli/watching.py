@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from inglenook.assistants.passwords import Passwords
 from inglenook.assistants.registry import find_profile_file
 from inglenook.assistants.watching import RunFailed, Watching
-from inglenook.cli.ingestion import follow
+from inglenook.cli.ingestion import Reading, follow
 from inglenook.cli.interrupts import INTERRUPTED, end_at_once, stopped_by_interrupt
-from inglenook.cli.outcomes import outcome_table, report_form, summary
+from inglenook.cli.outcomes import as_before, outcome_table, report_form, summary
 from inglenook.cli.terminal import visible
 from inglenook.errors import Cancelled, InglenookError
 from inglenook.jobs import Job, JobRoom
-from inglenook.types import CancelToken, IngestEvent, IngestReport, Notice, SourceResult
+from inglenook.types import CancelToken, IngestEvent, Notice, SourceResult
 
 if TYPE_CHECKING:
     from inglenook.assistants.assistant import Assistant
@@ -49,7 +49,8 @@ def watch_documents(
     try:
         with stopped_by_interrupt(stop, terminate=True) as interrupt:
             events = watching.runs(stop, retry_failed=retry_failed)
-            _Show(session, _shown_name(file, name), stop, verbose, as_json).all(events)
+            show = _Show(session, _shown_name(file, name), name, stop, verbose, as_json)
+            show.all(events)
         session.terminal.note("Stopped watching.")
         return 0 if interrupt.asked_to_terminate else INTERRUPTED
     except KeyboardInterrupt:
@@ -67,15 +68,23 @@ class _Show:
     """Shows the runs; what failed is told once, not with every run."""
 
     def __init__(
-        self, session: Session, name: str, stop: CancelToken, verbose: bool, as_json: bool
+        self,
+        session: Session,
+        name: str,
+        typed: str,
+        stop: CancelToken,
+        verbose: bool,
+        as_json: bool,
     ) -> None:
         self._session = session
         self._terminal = session.terminal
         self._name = name
+        self._typed = typed
         self._stop = stop
         self._verbose = verbose
         self._as_json = as_json
         self._told: dict[str, SourceResult] = {}
+        self._runs = 0
 
     def all(self, events: Iterator[Job[IngestEvent] | RunFailed | Notice]) -> None:
         """Show everything until it ends."""
@@ -89,27 +98,38 @@ class _Show:
 
     def _run(self, job: Job[IngestEvent]) -> None:
         try:
-            report = follow(self._session, job, self._stop, verbose=self._verbose).report
+            reading = follow(self._session, job, self._stop, verbose=self._verbose)
         except Cancelled:
             return
         except (InglenookError, OSError):
             return  # The watching says it, once, and tries again.
         if self._as_json:
             # What is as it was is only counted, or every change would print everything.
-            form = report_form(self._name, report, unchanged=False)
+            form = report_form(self._name, reading.report, unchanged=False)
             self._terminal.json(form, line=True)
         else:
-            self._table(report)
+            self._table(reading)
 
-    def _table(self, report: IngestReport) -> None:
+    def _table(self, reading: Reading) -> None:
+        report, old = reading.report, reading.old_failures
+        before = ""
+        if not self._runs and not self._verbose:
+            # Of an earlier watching, or of `nook ingest`.
+            self._told = {result.path: result for result in old}
+            before = as_before(old, len(reading.old_notices), self._typed, width=self._width)
+        self._runs += 1
         new = [result for result in report.results if self._is_new(result)]
         self._told = {result.path: result for result in report.results if not result.is_whole}
-        if not new and not report.cancelled:
+        if not (new or before or report.cancelled):
             return
         whole = self._verbose or not self._terminal.out_is_terminal
-        table = outcome_table(new, whole=whole)
-        line = f"{time.strftime('%H:%M:%S')}  {summary(report)}"
-        self._terminal.out(f"{table}\n{line}".strip())
+        table = outcome_table(new, whole=whole, width=self._width)
+        line = f"{time.strftime('%H:%M:%S')}  {summary(report, old)}"
+        self._terminal.out("\n".join(filter(None, (table, line, before))))
+
+    @property
+    def _width(self) -> int | None:
+        return self._terminal.out_columns
 
     def _is_new(self, result: SourceResult) -> bool:
         """Whether there is something to say of it that was not said with an earlier run."""

@@ -29,6 +29,7 @@ from inglenook.types import (
     Notice,
     PartFile,
     Section,
+    without_name,
 )
 
 __all__ = ["FileReader", "ReadBatch", "ReadLimits", "ReadTask"]
@@ -320,7 +321,10 @@ class _Run:
             # A logo in a message that shows no words is no loss.
             picture = all(entry.recognises for entry in chain)
             code = "part-without-text" if picture else PART_FAILED
-            said = error.message.removeprefix(f"{part.name}: ")
+            said = without_name(part.name, error.message)
+            if error.reason == "empty":
+                yield Notice("part-empty", f"{path}: {said.rstrip('.')}")
+                return
             yield Notice(code, f"{path}: {error.reason}: {said}")
 
     def _checked(

@@ -35,6 +35,8 @@ CANCEL_GRACE_S = 3.0
 _STEPS_PER_TRANSACTION = 500
 _PROGRESS_EVERY_S = 0.1
 _READING = ("add", "update")
+_STANDING = ("file-hidden", "file-missing", "file-skipped")
+"""The codes of notices that stay true from run to run."""
 
 
 class Ingestion:
@@ -67,11 +69,15 @@ class Ingestion:
     def run(
         self, steps: Sequence[Step], cancel: CancelToken, notices: Sequence[Notice] = ()
     ) -> Iterator[IngestEvent]:
-        """Bring the catalog up to date. A cancel finishes the sources in hand, then stops."""
+        """Bring the catalog up to date. A cancel finishes the sources in hand, then stops.
+
+        What an earlier run told of files that are left out is in the report only.
+        """
         started = time.monotonic()
         self._catalog.sweep()
         yield summary_of(steps)
-        yield from notices
+        told = set(self._catalog.told)
+        yield from (notice for notice in notices if notice not in told)
         results: dict[str, SourceResult] = {}
         try:
             for event in self._events(steps, cancel, started):
@@ -83,6 +89,7 @@ class Ingestion:
             with suppress(StoreError):
                 self._catalog.sweep()
             raise
+        self._remember(notices)
         yield IngestReport(
             results=tuple(results[str(s.path)] for s in steps if str(s.path) in results),
             sources=self._catalog.count_sources(),
@@ -92,6 +99,11 @@ class Ingestion:
             notices=tuple(notices),
             stage_seconds={key: round(value, 3) for key, value in self._seconds.items()},
         )
+
+    def _remember(self, notices: Sequence[Notice]) -> None:
+        standing = tuple(notice for notice in notices if notice.code in _STANDING)
+        if standing != self._catalog.told:
+            self._catalog.remember_told(standing)
 
     def _events(
         self, steps: Sequence[Step], cancel: CancelToken, started: float

@@ -23,18 +23,24 @@ from inglenook.knowledge.plan import Step
 from inglenook.knowledge.reader_process import AGAIN
 from inglenook.knowledge.recording import Recorder
 from inglenook.types import (
+    EMPTY,
     PART_FAILED,
     ChunkText,
     Notice,
     Outcome,
     SourceResult,
+    encrypted_part,
     has_encrypted_part,
+    without_name,
 )
 
 __all__ = ["Pipeline"]
 
 BATCH_CHUNKS = 128
 """Chunks that are embedded together and written in one transaction."""
+
+_NOTHING_TO_READ = (EMPTY, "part-empty", "part-skipped")
+"""What may be said of a source in which all is in order although it has no text."""
 
 
 @dataclass(slots=True)
@@ -166,9 +172,17 @@ class Pipeline:
     def _end(self, draft: _Draft, error: LoadError | None) -> None:
         draft.read = True
         if draft.error is None and error is not None:
-            self._drop(draft, error)
-        if draft.error is None and not draft.chunks:
-            self._drop(draft, _without_text(draft))
+            if error.reason == "empty" and not draft.chunks:
+                said = without_name(draft.step.name, error.message).rstrip(".")
+                draft.notices.append(Notice(EMPTY, said))
+            else:
+                self._drop(draft, error)
+        elif draft.error is None and not draft.chunks:
+            missing = _without_text(draft)
+            if missing is not None:
+                self._drop(draft, missing)
+            else:
+                draft.notices.append(Notice(EMPTY, "there is nothing in it that can be read"))
         if not draft.waiting:
             self._ended.append(draft)
 
@@ -292,6 +306,8 @@ class Pipeline:
             self._catalog.drop_unpublished(draft.source_id)
             return self._recorder.kept(draft.step)
         if draft.error is None:
+            if not draft.listed:
+                self._catalog.add_source(draft.step.name, draft.step.path, draft.source_id)
             return self._recorder.published(
                 draft.step,
                 draft.source_id,
@@ -304,7 +320,13 @@ class Pipeline:
             self._catalog.remove_source(draft.source_id)
         elif draft.listed:
             self._catalog.drop_unpublished(draft.source_id)
-        return self._recorder.fail(draft.step, draft.error, draft.outcome, may_pass=draft.may_pass)
+        return self._recorder.fail(
+            draft.step,
+            draft.error,
+            draft.outcome,
+            may_pass=draft.may_pass,
+            notices=[notice for notice in draft.notices if encrypted_part(notice)],
+        )
 
 
 def _size(row: NewChunk) -> int:
@@ -323,12 +345,16 @@ def _is_worse(draft: _Draft) -> bool:
     )
 
 
-def _without_text(draft: _Draft) -> LoadError:
+def _without_text(draft: _Draft) -> LoadError | None:
+    """Why nothing came of a source; None if that is all there is in it."""
     name = draft.step.name
     said = [notice for notice in draft.notices if notice.code == PART_FAILED]
     if said:
         more = f" ({len(said)} in all)" if len(said) > 1 else ""
-        return LoadError(f"{name}: nothing in it could be read: {said[0].message}{more}")
+        text = f"{name}: nothing in it could be read: {said[0].message}{more}"
+        return LoadError(text, reason="encrypted" if has_encrypted_part(said) else "broken")
+    if draft.notices and all(notice.code in _NOTHING_TO_READ for notice in draft.notices):
+        return None
     return LoadError(f"{name}: there is no text in it.", reason="no text: needs OCR")
 
 

@@ -19,9 +19,16 @@ from inglenook.processes.worker_process import (
     WorkerProcess,
     WorkerTimeoutError,
 )
-from inglenook.types import Notice, Section, has_encrypted_part
+from inglenook.types import Notice, Section, encrypted_part, has_encrypted_part
 
-__all__ = ["AGAIN", "Passwords", "ReaderProcess", "ReadingLimits", "no_password"]
+__all__ = [
+    "AGAIN",
+    "GuessedPassword",
+    "Passwords",
+    "ReaderProcess",
+    "ReadingLimits",
+    "no_password",
+]
 
 _READER = "inglenook.knowledge.file_reader:FileReader"
 _SEEN_BY_READERS = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TESSDATA_PREFIX", "SYSTEMROOT")
@@ -33,6 +40,12 @@ _OPEN_FILES = 128
 
 Passwords = Callable[[str, Path], "str | None"]
 """Asked with the name and path of a source that a loader found encrypted; None has none."""
+
+
+class GuessedPassword(str):
+    """One that was given for another file: if it does not fit, none was given for this one."""
+
+    __slots__ = ()
 
 
 def no_password(name: str, path: Path) -> str | None:
@@ -91,30 +104,29 @@ class ReaderProcess:
         `LoadError`.
         """
         task = ReadTask(path, name)
-        killed = begun = asked = False
+        killed = begun = False
         said: tuple[Notice, ...]
+        key = _Key(lambda: passwords(name, path))
         while True:
             locked = False
             try:
                 for items in self._read_once(task):
                     begun = begun or bool(items)
                     locked = locked or has_encrypted_part(_notices(items))
-                    yield items
-                password = passwords(name, path) if locked and not asked else None
+                    yield key.told(items)
+                password = key.next() if locked else None
                 if password is None:
                     return
-                asked = True
                 task, said = replace(task, password=password), ()
             except _ReaderDiedError as died:
                 task, said = self._without_the_dead(task, died, killed=killed)
                 killed = killed or died.was_killed
             except LoadError as error:
-                if error.reason != "encrypted" or asked:
+                if error.reason != "encrypted":
                     raise
-                asked = True
-                password = passwords(name, path)
+                password = key.next(error)
                 if password is None:
-                    raise
+                    raise key.first_said(error) from None
                 task, said = replace(task, password=password), ()
             if begun:
                 yield (AGAIN,)
@@ -209,6 +221,48 @@ class ReaderProcess:
                     trusted=False,
                 )
             return self._process
+
+
+class _Key:
+    """The one password that is tried on a file.
+
+    Where it was a guess and did not fit, what is said is what was said before it was tried.
+
+    Args:
+        ask: Asks for it, if it is needed.
+    """
+
+    def __init__(self, ask: Callable[[], str | None]) -> None:
+        self._ask = ask
+        self._asked = self._guessing = False
+        self._error: LoadError | None = None
+        self._parts: dict[str, Notice] = {}
+
+    def next(self, error: LoadError | None = None) -> str | None:
+        """The password, the first time; `error` is why the whole file needs it."""
+        if self._asked:
+            return None
+        self._asked = True
+        password = self._ask()
+        self._guessing = isinstance(password, GuessedPassword)
+        self._error = error if self._guessing else None
+        return None if password is None else str(password)
+
+    def first_said(self, error: LoadError) -> LoadError:
+        """What to raise instead."""
+        return self._error or error
+
+    def told(self, items: tuple[Section | Notice, ...]) -> tuple[Section | Notice, ...]:
+        """The items, with what to tell instead of locked parts."""
+        return tuple(self._notice(item) if isinstance(item, Notice) else item for item in items)
+
+    def _notice(self, notice: Notice) -> Notice:
+        part = encrypted_part(notice)
+        if not part:
+            return notice
+        if self._guessing:
+            return self._parts.get(part, notice)
+        return self._parts.setdefault(part, notice)
 
 
 def _environment() -> dict[str, str]:

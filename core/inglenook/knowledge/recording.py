@@ -70,10 +70,12 @@ class Recorder:
         outcome: Outcome = "failed",
         *,
         may_pass: bool = False,
+        notices: Sequence[Notice] = (),
     ) -> SourceResult:
         """Note that a source could not be read; what was visible of it stays.
 
-        With `may_pass` the next run tries again, although the file is the same.
+        With `may_pass` the next run tries again, although the file is the same. The `notices` are
+        for who is told now.
         """
         source_id = step.known.id if step.known else self._catalog.add_source(step.name, step.path)
         message = " ".join(str(error).splitlines())
@@ -87,7 +89,7 @@ class Recorder:
         if step.known and step.known.generation:
             message += " The version that was read before stays answerable."
         self.failed += 1
-        return _result(step, outcome, reason=reason, message=message)
+        return _result(step, outcome, reason=reason, message=message, notices=notices)
 
     def kept(self, step: Step) -> SourceResult:
         """Leave what was read before as it is."""

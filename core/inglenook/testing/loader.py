@@ -109,7 +109,10 @@ class LoaderKit(Kit):
         assert caught.value.reason == "unreadable"
 
     def test_an_empty_file_is_an_error_and_says_so(self, loader: Loader, tmp_path: Path) -> None:
-        """Fix: raise LoadError that names the file and says that it is empty."""
+        """Fix: raise LoadError that names the file and says that it is empty.
+
+        Its reason is `empty` where files of the format may be so, else `broken`.
+        """
         empty = tmp_path / "empty.file"
         empty.touch()
         with pytest.raises(LoadError, match="empty") as caught:

@@ -14,10 +14,28 @@ Task = Literal["add", "update", "keep", "touch", "rename", "remove", "still-fail
 PART_FAILED = "part-failed"
 """The code of a notice about a part of a source (of an archive, a message) that was not read."""
 
+EMPTY = "empty"
+"""The code of a notice about a source that is in order and holds nothing to read."""
+
+_ENCRYPTED = ": encrypted"
+
+
+def encrypted_part(notice: Notice) -> str:
+    """The file in the file that was not read because it needs a password; "" for other notices."""
+    part, found, _ = notice.message.partition(_ENCRYPTED)
+    return part if found and notice.code == PART_FAILED else ""
+
+
+def without_name(name: str, message: str) -> str:
+    """What a message says of something, where its name is shown beside the message."""
+    if message.startswith(f"{name} "):
+        return f"it{message.removeprefix(name)}"
+    return message.removeprefix(f"{name}: ")
+
 
 def has_encrypted_part(notices: Iterable[Notice]) -> bool:
     """Whether a file in the file was not read because it needs a password."""
-    return any(n.code == PART_FAILED and ": encrypted" in n.message for n in notices)
+    return any(map(encrypted_part, notices))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +165,7 @@ class KnowledgeStatus:
         store_vectors: Vectors in the store; -1 if there is none or another process owns it.
         embeddings_bytes: The cache of embeddings, which all assistants share.
         problems: What is wrong with the files, one line each; empty if all is well.
+        notices: Advice: what would serve these documents better.
     """
 
     sources: int
@@ -159,6 +178,7 @@ class KnowledgeStatus:
     store_vectors: int = -1
     embeddings_bytes: int = 0
     problems: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 IngestEvent = IngestPlan | IngestProgress | SourceResult | Notice | IngestReport

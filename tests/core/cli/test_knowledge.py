@@ -8,6 +8,9 @@ from contextlib import closing
 
 import pytest
 
+NOISE = "\x00\x01\x02" * 50
+"""What no loader takes for text."""
+
 
 def catalog_of(home):
     [pointer] = (home / "data" / "knowledge").glob("*/current")
@@ -15,21 +18,21 @@ def catalog_of(home):
 
 
 def test_the_status_names_what_failed_and_what_changed(nook, papers):
-    papers.write("empty.txt", "")
+    papers.write("noise.txt", NOISE)
     nook("ingest", "./papers")
     papers.write("one.txt", "The first paper is about egrets now.\n")
     papers.write("new.txt", "A new paper.\n")
     ran = nook("kb", "status", "./papers")
     assert ran.code == 0
     assert ran.out.startswith("papers: 2 sources, 2 chunks\n")
-    assert "documents/empty.txt  broken" in ran.out
+    assert "documents/noise.txt  unsupported" in ran.out
     assert "2 sources changed since the last ingestion:" in ran.out
     assert "  documents/one.txt\n" in ran.out
     assert "nook ingest papers" in ran.out
     assert ran.out.endswith("Everything is in order.\n")
     form = json.loads(nook("kb", "status", "./papers", "--json").out)
     assert (form["sources"], form["chunks"], form["healthy"]) == (2, 2, True)
-    assert form["failed"][0]["name"] == "documents/empty.txt"
+    assert form["failed"][0]["name"] == "documents/noise.txt"
     assert form["changed"] == ["documents/new.txt", "documents/one.txt"]
     assert form["catalog_bytes"] > 0
 

@@ -69,7 +69,7 @@ class TestWithModels:
     def test_answers_streams_searches_and_reports_have_the_keys_of_their_examples(
         self, nook, folder
     ):
-        (folder / "empty.txt").touch()
+        (folder / "noise.txt").write_bytes(b"\x00\x01\x02" * 50)
         report = json.loads(nook("ingest", "./office", "--json").out)
         same_keys(shape(examples("nook ingest NAME --json")[0]), shape(report), free=("counts",))
         question = ("./office", "How long must a password be?", "--json")
@@ -96,7 +96,7 @@ class TestWithoutModels:
     def test_plans_watched_runs_and_the_states_of_knowledge_have_the_keys_of_their_examples(
         self, nook, papers, running
     ):
-        papers.write("empty.txt", "")
+        papers.write("noise.txt", "\x00\x01\x02" * 50)
         plan = json.loads(nook("ingest", "./papers", "--dry-run", "--json").out)
         same_keys(shape(examples("nook ingest NAME --dry-run --json")[0]), shape(plan))
         watched = running("ingest", "./papers", "--watch", "--json")
@@ -110,7 +110,7 @@ class TestWithoutModels:
         same_keys(shape(failed), shape(error))
 
     def test_upkeep_prints_the_keys_of_its_examples(self, nook, papers):
-        papers.write("empty.txt", "")
+        papers.write("noise.txt", "\x00\x01\x02" * 50)
         nook("ingest", "./papers")
         papers.write("one.txt", "Something else.\n")
         for command in ("status", "vacuum"):

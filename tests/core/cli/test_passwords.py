@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import zipfile
 
 import pytest
 from fpdf import FPDF
@@ -89,7 +90,7 @@ def test_a_wrong_password_is_asked_for_again_three_times(screen, nook, papers):
         shown.type(f"wrong {number}\n")
     assert shown.end() == 1
     assert shown.text.count("That is not the password of documents/will.pdf.") == 3
-    assert "encrypted" in shown.text.splitlines()[-2]
+    assert "encrypted: it is encrypted and needs another" in shown.text
     # It was asked for: only --retry-failed asks again.
     assert "Password" not in _ended(screen("ingest", "./papers"), 1)
     again = screen("ingest", "./papers", "--retry-failed")
@@ -130,6 +131,67 @@ def test_ctrl_d_ends_the_questions_and_keeps_the_report(screen, papers):
     assert shown.end() == 1
     assert shown.text.count("Password for") == 1
     assert "2 added, 2 failed" in shown.text
+
+
+def zipped(papers, name: str, passwords: dict[str, str], **texts: str):
+    """An archive of encrypted documents and plain ones."""
+    with zipfile.ZipFile(papers.documents / name, "w") as archive:
+        for part, password in passwords.items():
+            file = encrypted(papers, part, password, f"The text of {part}.")
+            archive.write(file, part)
+            file.unlink()
+        for part, text in texts.items():
+            archive.writestr(f"{part}.txt", text)
+
+
+@pytest.mark.usefixtures("no_keyring")
+@pytest.mark.parametrize("texts", [{}, {"notes": "Notes that anybody may read."}])
+def test_a_document_in_an_archive_is_asked_for_by_its_own_name(screen, nook, papers, texts):
+    zipped(papers, "old.zip", {"will.pdf": "open sesame"}, **texts)
+    shown = screen("ingest", "./papers")
+    shown.wait_for("Password for will.pdf in documents/old.zip (Enter to skip):")
+    shown.type("wrong\n")
+    shown.wait_for("That is not the password of will.pdf in documents/old.zip.")
+    shown.wait_until(lambda: shown.text.count("Password for will.pdf in documents/old.zip") == 2)
+    shown.type("open sesame\n")
+    assert shown.end() == 0
+    assert "part failed" not in shown.text
+    assert "old.zip" in nook("search", "./papers", "text of will").out
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_several_documents_in_an_archive_are_counted_in_the_question(screen, papers):
+    zipped(papers, "old.zip", {"a.pdf": "one", "b.pdf": "one", "c.pdf": "one"})
+    shown = screen("ingest", "./papers")
+    shown.wait_for("Password for a.pdf and 2 others in documents/old.zip (Enter to skip):")
+    shown.type("one\n")
+    assert shown.end() == 0
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_a_password_typed_for_another_document_is_not_told_as_its_own(screen, nook, papers):
+    encrypted(papers, "a.pdf", "one", "Document a.")
+    encrypted(papers, "b.pdf", "two", "Document b.")
+    zipped(papers, "c.zip", {"c.pdf": "three"}, notes="Notes.")
+    shown = screen("ingest", "./papers")
+    shown.wait_for("Password for documents/a.pdf")
+    for number in range(1, 4):
+        shown.wait_until(lambda n=number: shown.text.count("Password for documents/a.pdf") == n)
+        shown.type(f"wrong {number}\n")
+    shown.wait_for("Password for documents/b.pdf")
+    shown.type("\x04")
+    assert shown.end() == 1
+    told = {name: message for name, _, message in failed_of(nook)}
+    assert "another password than the one given" in told["documents/a.pdf"]
+    for name in ("documents/b.pdf", "documents/c.zip"):
+        assert "another password" not in told[name]
+        assert "encrypted" in told[name]
+        assert "needs a password" in told[name]
+
+
+def failed_of(nook) -> list[tuple[str, str, str]]:
+    form = json.loads(nook("kb", "status", "./papers", "--json").out)
+    return [(entry["name"], entry["reason"], entry["message"]) for entry in form["failed"]]
 
 
 def test_a_password_is_kept_in_the_keyring_only_after_a_yes(screen, nook, papers, keyring_file):

@@ -19,6 +19,8 @@ from inglenook.assistants.watching import Place, RunFailed, Watching, WatchTimes
 from inglenook.jobs import Job, JobRoom
 from inglenook.types import CancelToken, IngestReport, Notice
 
+NOISE = "\x00\x01\x02" * 50
+"""What no loader takes for text."""
 WATCHING = "Watching the documents of papers."
 LEXICAL = "FROM any\nRETRIEVE mode=lexical\n"
 
@@ -62,7 +64,7 @@ def test_it_catches_up_and_then_reads_what_changes(watched, papers, nook):
 
 
 def test_people_see_what_was_done_and_what_failed_once(running, papers):
-    papers.write("empty.txt", "")
+    papers.write("noise.txt", NOISE)
     ran = running("ingest", "./papers", "--watch")
     ran.wait_for("2 added, 1 failed")
     ran.wait_for(WATCHING)
@@ -70,7 +72,7 @@ def test_people_see_what_was_done_and_what_failed_once(running, papers):
     ran.wait_for("added    documents/three.txt")
     ran.wait_for("1 added, 2 unchanged, 1 failed")
     assert ran.stop() == 130
-    assert sum("empty.txt" in line for line in ran.out) == 1
+    assert sum("noise.txt" in line for line in ran.out) == 1
     assert "Stopped watching.\n" in ran.err
 
 
@@ -316,7 +318,7 @@ def busy_files(site, monkeypatch, home, papers):
 def test_what_may_pass_is_tried_again_until_it_does_and_what_is_broken_is_not(
     watch, papers, busy_files
 ):
-    papers.write("empty.txt", "")
+    papers.write("noise.txt", NOISE)
     ran = watch(retry=0.5)
     ran.until(lambda: ran.outcomes("a.busy").count("failed") >= 3)
     [timed_out] = [r for r in ran.reports[0].results if r.name == "documents/a.busy"]
@@ -326,7 +328,7 @@ def test_what_may_pass_is_tried_again_until_it_does_and_what_is_broken_is_not(
     runs_then = len(ran.reports)
     time.sleep(2)
     assert len(ran.reports) <= runs_then + 1, "nothing is left to be tried again"
-    assert set(ran.outcomes("empty.txt")) == {"failed"}
+    assert set(ran.outcomes("noise.txt")) == {"failed"}
 
 
 def test_what_waits_to_be_tried_again_survives_a_restart(watch, papers, busy_files):

@@ -77,14 +77,14 @@ def test_a_removed_source_is_gone(desk) -> None:
 
 def test_one_bad_source_never_stops_the_others(desk) -> None:
     desk.write("a.txt", "Apples are red.")
-    desk.write("empty.txt", "")
+    desk.write("cut.pdf", "%PDF-1.4")
     desk.write("noise.txt", b"\x00\x01\x02\xff\xfe\x00" * 50)
     desk.write("z.txt", "Zebras are striped.")
 
     report = desk.ingest()
 
     outcomes = {r.name: r.outcome for r in report.results}
-    assert {"a.txt": "added", "empty.txt": "failed", "noise.txt": "failed", "z.txt": "added"} == (
+    assert {"a.txt": "added", "cut.pdf": "failed", "noise.txt": "failed", "z.txt": "added"} == (
         outcomes
     )
     assert 1 == report.exit_code
@@ -114,7 +114,7 @@ def test_a_failed_update_keeps_the_old_version_answerable(desk) -> None:
 
 
 def test_a_failed_source_is_read_again_only_when_asked_or_changed(desk) -> None:
-    path = desk.write("a.txt", "")
+    path = desk.write("a.txt", b"\x00" * 50)
     assert {"a.txt": "failed"} == desk.outcomes()
 
     plan = next(iter(desk.base.ingest(desk.files(), CancelToken())))
@@ -126,6 +126,72 @@ def test_a_failed_source_is_read_again_only_when_asked_or_changed(desk) -> None:
     assert 1 == retried.to_read
     path.write_text("Apples are red.")
     assert {"a.txt": "added"} == desk.outcomes()
+
+
+def told(report, name: str) -> list[str]:
+    return [f"{n.code}: {n.message}" for r in report.results if r.name == name for n in r.notices]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("package/__init__.py", "", "it is empty (0 bytes)"),
+        ("notes.txt", " \n\t\n", "it holds nothing but white space"),
+        ("marked.txt", "\ufeff", "it holds nothing but white space"),
+        ("inbox.mbox", "", "it is empty (0 bytes)"),
+        ("list.json", "[]", "it holds no values"),
+    ],
+)
+def test_an_empty_file_is_no_failure_and_told_once(desk, name, content, said) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.write(name, content)
+
+    first = desk.ingest()
+    second = desk.ingest()
+
+    assert {"a.txt": "added", name: "added"} == {r.name: r.outcome for r in first.results}
+    assert [f"empty: {said}"] == told(first, name)
+    assert (0, 1) == (first.exit_code, first.chunks)
+    assert {"a.txt": "unchanged", name: "unchanged"} == {r.name: r.outcome for r in second.results}
+    assert 0 == second.exit_code
+    assert () == desk.base.changed(desk.files())
+    texts = {"inbox.mbox": "From a@b Mon Nov 23 2026\nSubject: Eggs\n\nEggs.\n", "list.json": "[3]"}
+    desk.write(name, texts.get(name, "Eggs."))
+    assert "updated" == desk.outcomes()[name]
+
+
+def test_a_document_that_becomes_empty_is_not_answered_from_any_more(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    desk.write("a.txt", "")
+
+    assert {"a.txt": "updated"} == desk.outcomes()
+    assert [] == desk.found("apples")
+    assert 0 == desk.base.count_chunks()
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.zip", "a.epub"])
+def test_a_file_that_cannot_be_empty_and_is_so_is_broken(desk, name) -> None:
+    desk.write(name, "")
+
+    assert [("failed", "broken")] == [(r.outcome, r.reason) for r in desk.ingest().results]
+
+
+def test_empty_files_in_an_archive_are_told_and_no_failure(desk) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("empty.txt", "")
+    desk.write("only.zip", buffer.getvalue())
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("notes.txt", "Notes that anybody may read.")
+    desk.write("both.zip", buffer.getvalue())
+
+    report = desk.ingest()
+
+    assert 0 == report.exit_code
+    assert ["part-empty: empty.txt: it is empty (0 bytes)"] == told(report, "both.zip")
+    assert "part-empty: empty.txt: it is empty (0 bytes)" in told(report, "only.zip")
+    assert ["Notes that anybody may read."] == desk.found("anybody")
 
 
 def test_equal_texts_of_two_sources_are_both_there_and_embedded_once(desk) -> None:

@@ -126,7 +126,7 @@ def test_a_message_of_too_many_parts_is_told_and_the_others_are_read(load):
     [
         (b"no mailbox at all\n", "broken"),
         (b"*mbx*\r\n0000", "unsupported"),
-        (b"\n\n\n", "broken"),
+        (b"\n\n\n", "empty"),
         (FROM + b"\n\n", "broken"),
     ],
 )

@@ -127,10 +127,10 @@ def test_a_real_file_of_hundreds_of_languages_is_read_whole():
         (b" \n\n ", "white space"),
     ],
 )
-def test_a_file_without_text_is_broken_and_says_why(load, content, message):
+def test_a_file_without_text_is_empty_and_says_why(load, content, message):
     with pytest.raises(LoadError, match=message) as caught:
         load(TextLoader, "a.txt", content)
-    assert caught.value.reason == "broken"
+    assert caught.value.reason == "empty"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def create(session: Session, name: str, file: Path) -> int:
     The file and the documents stay where they are; NAME refers to them. The same NAME again
     replaces what it refers to.
     """
-    from inglenook.cli import ingestion, outcomes
+    from inglenook.cli import ingestion
     from inglenook.cli.consent import with_consent
 
     assistant = with_consent(session, str(file), lambda: _create(session, name, file))
@@ -39,10 +39,9 @@ def create(session: Session, name: str, file: Path) -> int:
         session.terminal.note(f"Created {name}: {assistant.path}")
         if assistant.knowledge is None:
             return 0
-        report = with_consent(session, name, lambda: ingestion.read_and_ask(session, assistant))
-    table = outcomes.outcome_table(report.results, whole=not session.terminal.out_is_terminal)
-    session.terminal.out(f"{table}\n{outcomes.summary(report)}".strip())
-    return ingestion.exit_code(report)
+        reading = with_consent(session, name, lambda: ingestion.read_and_ask(session, assistant))
+    ingestion.show_report(session, name, reading)
+    return ingestion.exit_code(reading.report)
 
 
 def _create(session: Session, name: str, file: Path) -> Assistant:

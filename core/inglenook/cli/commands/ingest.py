@@ -67,28 +67,26 @@ def _plan(session: Session, name: str, retry_failed: bool, verbose: bool, as_jso
     if as_json:
         terminal.json(plan_form(assistant.name, plan))
     else:
-        terminal.out(plan_table(plan, whole=verbose or not terminal.out_is_terminal))
+        whole = verbose or not terminal.out_is_terminal
+        terminal.out(plan_table(plan, whole=whole, width=terminal.out_columns))
     return 0
 
 
 def _read(session: Session, name: str, retry_failed: bool, verbose: bool, as_json: bool) -> int:
     from inglenook.cli import ingestion
-    from inglenook.cli.outcomes import outcome_table, report_form, summary
+    from inglenook.cli.outcomes import report_form
 
-    terminal = session.terminal
     with session.installation.assistant(name) as assistant:
         if as_json:
             reading = ingestion.read_documents(
                 session, assistant, retry_failed=retry_failed, verbose=verbose
             )
-            report = reading.report
         else:
-            report = ingestion.read_and_ask(
+            reading = ingestion.read_and_ask(
                 session, assistant, retry_failed=retry_failed, verbose=verbose
             )
     if as_json:
-        terminal.json(report_form(assistant.name, report))
+        session.terminal.json(report_form(assistant.name, reading.report))
     else:
-        table = outcome_table(report.results, whole=verbose or not terminal.out_is_terminal)
-        terminal.out(f"{table}\n{summary(report)}".strip())
-    return ingestion.exit_code(report)
+        ingestion.show_report(session, name, reading, verbose=verbose)
+    return ingestion.exit_code(reading.report)

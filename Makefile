@@ -76,7 +76,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard,chroma,llama-cpp]"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard,chroma,llama-cpp,rerankers,sentence-transformers]"
 	$(PIP) install --quiet --constraint constraints.txt --group test --group check
 	@touch $@
 

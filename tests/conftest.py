@@ -24,7 +24,8 @@ MODELS_HOME = Path(
 def model_library() -> Library:
     """The library that `make test` filled."""
     library = Library(MODELS_HOME / "data" / "models")
-    for reference in ("smollm2:135m", "qwen2.5-coder:0.5b", "minilm:int8", "minilm:fp32"):
+    wanted = ("smollm2:135m", "qwen2.5-coder:0.5b", "minilm:int8", "minilm:fp32", "e5:q4")
+    for reference in wanted:
         if not library.has(reference):
             pytest.exit(f"the tests need {reference}: run `make test` once, it fetches it", 3)
     return library
@@ -52,6 +53,12 @@ def minilm(model_library: Library) -> ModelFiles:
 def minilm_fp32(model_library: Library) -> ModelFiles:
     """The same as safetensors."""
     return model_library.get("minilm:fp32")
+
+
+@pytest.fixture(scope="session")
+def e5(model_library: Library) -> ModelFiles:
+    """An embedder for about a hundred languages."""
+    return model_library.get("e5:q4")
 
 
 @pytest.fixture(autouse=True)

@@ -259,12 +259,13 @@ def embedder_advice(
 def sample_of(catalog: Catalog) -> Iterator[str]:
     """Texts of chunks from all over a catalog; the work does not grow with its size."""
     ends = [
-        next(catalog.live("key", f"1 ORDER BY key {order} LIMIT 1"), None)
+        key
         for order in ("ASC", "DESC")
+        for (key,) in catalog.live("key", f"1 ORDER BY key {order} LIMIT 1")
     ]
-    if ends[0] is None or ends[1] is None:
+    if not ends:
         return
-    (first,), (last,) = ends
+    first, last = ends
     reached = first - 1
     for place in range(first, last + 1, max(1, (last - first) // _MOST_PASSAGES)):
         for key, text in catalog.live("key, text", "key >= ? ORDER BY key LIMIT 1", (place,)):

@@ -143,9 +143,10 @@ def _words(matches: Sequence[WordMatch], missing: Sequence[str]) -> str:
 
 
 def _match(match: WordMatch) -> str:
-    others = [form for form in match.found if form.casefold() != match.word.casefold()]
-    forms = list(dict.fromkeys(form.casefold() for form in others))[:3]
-    return f"{match.word} (as {', '.join(forms)})" if forms else match.word
+    forms = list(dict.fromkeys(form.casefold() for form in match.found))
+    if match.word.casefold() in forms:
+        return match.word
+    return f"{match.word} (as {', '.join(forms[:3])})"
 
 
 def _sides(passage: Passage, balance: Balance) -> str:

@@ -1,18 +1,18 @@
 """Folds what several sources say in the same words, so that a passage is shown once.
 
-Two passages are folded only where one holds every informative word of the other, in the same
-order. Other cuts, other case, marks, inflection and little words do not matter; a number, a date, a
-name, or any word that tells something, does: two versions of a rule are two passages.
+Two passages are folded only where they tell the same in the same words, or one is the other with
+sentences in front of it or behind it. Case, marks, inflection and little words do not matter; a
+number, a date, a name, or any word that tells something, does: two versions of a rule are two
+passages.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 
-from inglenook.knowledge.lexical import STOP_WORDS, Analyser, fold, words
+from inglenook.knowledge.lexical import Analyser, fold, words
 from inglenook.types import Passage
 
 __all__ = ["fold_near_duplicates"]
@@ -21,20 +21,41 @@ FEWEST_TERMS = 4
 """Shorter passages are folded only if their terms are the same: they say little else."""
 LEAST_SHARE = 0.6
 """The shorter one's terms against those of the longer one, from which on they are the same."""
-MOST_BLOCKS = 4
-"""In so many stretches the shorter one may stand in the longer one."""
+_BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
+_LITTLE = frozenset(
+    """a an the is are was were be been being am do does did has have had of and it its they their
+    them this that these those which who you your our we us i my me as there here just also so such
+    will would shall should must
+    של את זה זו זאת הוא היא הם הן היה היתה היו להיות גם כי
+    هو هي هم هذا هذه ذلك التي الذي كان كانت و""".split()
+)
+"""What may differ. Not `before`, `over`, `or`, `can`, `all`: these are what a rule turns on."""
+_BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
 _DENIALS = frozenset(
     "not no nor never none cannot without unless except only "
     "לא אין בלי אסור רק غير ليس لا بدون فقط".split()
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a passage tells: its words in their order, without those that tell nothing.
+
+    `breaks` says of each, and of the end, whether a sentence or a line begins there.
+    """
+
+    terms: tuple[str, ...]
+    breaks: tuple[bool, ...]
+
+
 @dataclass(slots=True)
 class _Kept:
-    """A passage that is shown, its terms, and where else it stands."""
+    """A passage that is shown, what it tells, and where else it stands."""
 
     passage: Passage
-    terms: tuple[str, ...]
+    told: _Told
     also: list[str]
 
 
@@ -50,7 +71,7 @@ def fold_near_duplicates(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     analyser = Analyser()
     kept: list[_Kept] = []
     for passage in passages:
-        new = _Kept(passage, _terms(analyser, passage.text), [])
+        new = _Kept(passage, _told_by(analyser, passage.text), [])
         same = next((one for one in kept if _are_the_same(analyser, one, new)), None)
         if same is None:
             kept.append(new)
@@ -61,11 +82,11 @@ def fold_near_duplicates(passages: Sequence[Passage]) -> tuple[Passage, ...]:
 
 def _fold(shown: _Kept, other: _Kept, sources: set[str]) -> None:
     """Let one of both stand for both: the longer; of equals, that of a source shown already."""
-    longer = len(other.terms) - len(shown.terms)
+    longer = len(other.told.terms) - len(shown.told.terms)
     at_home = other.passage.source_id in sources and shown.passage.source_id not in sources
     if longer > 0 or (longer == 0 and at_home):
         best = shown.passage
-        hidden, shown.terms = best, other.terms
+        hidden, shown.told = best, other.told
         shown.passage = replace(other.passage, score=best.score)
     else:
         hidden = other.passage
@@ -84,30 +105,48 @@ def _name(passage: Passage) -> str:
 
 
 def _are_the_same(analyser: Analyser, one: _Kept, other: _Kept) -> bool:
-    short, long = sorted((one.terms, other.terms), key=len)
-    if not short or not _same_subject(analyser, one.passage, other.passage):
+    short, long = sorted((one.told, other.told), key=lambda told: len(told.terms))
+    if not short.terms or not _same_subject(analyser, one.passage, other.passage):
         return False
-    if len(short) < FEWEST_TERMS:
-        return short == long
-    if len(short) < LEAST_SHARE * len(long) or Counter(short) - Counter(long):
+    if short.terms == long.terms:
+        return True
+    if len(short.terms) < max(FEWEST_TERMS, LEAST_SHARE * len(long.terms)):
         return False
-    blocks = SequenceMatcher(None, long, short, autojunk=False).get_matching_blocks()
-    found = [block.size for block in blocks if block.size]
-    return sum(found) == len(short) and len(found) <= MOST_BLOCKS
+    return any(
+        long.terms[begin : begin + len(short.terms)] == short.terms
+        and long.breaks[begin]
+        and long.breaks[begin + len(short.terms)]
+        for begin in range(1 + len(long.terms) - len(short.terms))
+    )
 
 
 def _same_subject(analyser: Analyser, one: Passage, other: Passage) -> bool:
     """The same words under another heading are about another thing: the prices of two cities."""
     if not one.headings or not other.headings:
         return True
-    return _terms(analyser, one.headings[-1]) == _terms(analyser, other.headings[-1])
+    here, there = (_told_by(analyser, p.headings[-1]).terms for p in (one, other))
+    return here == there
 
 
-def _terms(analyser: Analyser, text: str) -> tuple[str, ...]:
-    """What a passage tells: its words in their order, stemmed, without those that tell nothing."""
-    folded = ((word, fold(word)) for word, _, _ in words(text))
-    return tuple(
-        word if any(c.isdigit() for c in word) else analyser.stem(word)
-        for word, plain in folded
-        if plain not in STOP_WORDS or plain in _DENIALS
-    )
+def _told_by(analyser: Analyser, text: str) -> _Told:
+    terms: list[str] = []
+    breaks: list[bool] = []
+    done = 0
+    for word, start, end in words(text):
+        plain = fold(word)
+        # What little words stand between does not hide the end of a sentence.
+        ends = bool(_BREAK.search(text, done, start)) or not terms
+        if plain in _LITTLE:
+            continue
+        done = end
+        made = _terms_of(analyser, plain)
+        terms += made
+        breaks += [ends, *(False for _ in made[1:])] if made else []
+    return _Told(tuple(terms), (*breaks, True))
+
+
+def _terms_of(analyser: Analyser, word: str) -> list[str]:
+    """A plain word as its stem, scripts without blanks as characters, all else as it stands."""
+    if _UNSPACED.search(word):
+        return [c for c in word if c.isalnum()]
+    return [analyser.stem(word) if word.isalpha() else word]

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from inglenook.knowledge.catalog import ChunkRow
 from inglenook.types import Answer, Citation, Passage, PassagePart, Sentence
+
+if TYPE_CHECKING:
+    from inglenook.knowledge.catalog import ChunkRow
 
 __all__ = ["pointing_at_chunks", "put_together"]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inglenook import errors
-from inglenook.assistants.answering import Answering
+from inglenook.assistants.answering import Answering, failure
 from inglenook.assistants.follow_ups import Query
 from inglenook.errors import InglenookError, UserError
+from inglenook.knowledge.neighbours import pointing_at_chunks
 from inglenook.knowledge.reader_process import Passwords, no_password
 from inglenook.types import (
     Answer,
@@ -25,6 +26,7 @@ from inglenook.types import (
     IngestReport,
     KnowledgeStatus,
     Message,
+    Narrowing,
     Notice,
     Passage,
 )
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from inglenook.assistants.chat_model import ChatModel
     from inglenook.knowledge.knowledge_base import KnowledgeBase
+    from inglenook.knowledge.search import Wanted
     from inglenook.profiles.files import FileSet
     from inglenook.profiles.profile import Profile
     from inglenook.security.pipeline import Filters
@@ -165,10 +168,13 @@ class Assistant:
 
     def _known(self) -> KnowledgeBase:
         if self.knowledge is None:
-            raise UserError(
-                f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
-            )
+            raise self._no_documents()
         return self.knowledge
+
+    def _no_documents(self) -> UserError:
+        return UserError(
+            f"'{self.name}' has no documents.", hint="Add a FILE line to its Assistantfile."
+        )
 
     def ingest(self, *, retry_failed: bool = False) -> IngestReport:
         """Read what is new or changed."""
@@ -180,20 +186,73 @@ class Assistant:
         return report
 
     def search(
-        self, query: str, *, limit: int | None = None, mode: str | None = None
+        self,
+        query: str,
+        *,
+        limit: int | None = None,
+        mode: str | None = None,
+        within: Narrowing | None = None,
+        explain: bool = False,
+        cancel: CancelToken | None = None,
     ) -> tuple[Passage, ...]:
-        """The best passages for a query, best first, without asking the model."""
+        """The best passages for a query, best first, without asking the model.
+
+        Args:
+            query: What to look for.
+            limit: How many at most; None is what the profile says.
+            mode: `lexical`, `vector` or `hybrid`; None is what the profile says.
+            within: The sources and sections to search, beside what the profile says.
+            explain: Let each passage say why it ranks where it does.
+            cancel: Stops a reranker.
+        """
         knowledge = self._known()
         if not query.strip():
             raise UserError("The query is empty.", hint="Name what to search for.")
-        options = self.profile.retrieve
-        found = knowledge.retrieve(query, limit or options.top_k, mode or options.mode)
-        least = options.min_score
-        return tuple(p for p in found if least is None or p.score >= least)
+        wanted = self._wanted(query, within, limit=limit, mode=mode, explain=explain)
+        return self._good_enough(knowledge.search(wanted, cancel))
 
-    def _passages(self, query: Query) -> tuple[Passage, ...]:
+    def _wanted(
+        self,
+        text: str,
+        within: Narrowing | None,
+        *,
+        limit: int | None = None,
+        mode: str | None = None,
+        explain: bool = False,
+    ) -> Wanted:
+        from inglenook.knowledge.search import Wanted
+
+        options = self.profile.retrieve
+        return Wanted(
+            text,
+            limit or options.top_k,
+            mode or options.mode,
+            within=(options.narrowing, within or Narrowing()),
+            explain=explain,
+        )
+
+    def _good_enough(self, found: Sequence[Passage]) -> tuple[Passage, ...]:
+        least = self.profile.retrieve.min_score
+        return tuple(passage for passage in found if least is None or passage.score >= least)
+
+    def _passages(
+        self, within: Narrowing | None, cancel: CancelToken, query: Query
+    ) -> tuple[Passage, ...]:
         """What the answer to a question of a conversation will rest on."""
-        return self.search(query.whole if query.leans else query.text)
+        from inglenook.assistants import inlining
+
+        wanted = self._wanted(query.text, within)
+        with self._known().searching() as search:
+            if query.leans or not search.knows_a_word_of(query.text):
+                wanted = replace(wanted, earlier="\n".join(query.earlier))
+            if self.profile.retrieve.knowledge == "inline":
+                return inlining.whole_knowledge(search, wanted, self._model)
+            if self.profile.retrieve.knowledge == "auto":
+                standing = (self.profile.system or "", *(t for _, t in self.profile.messages))
+                context = int(str(self.profile.parameters.get("num_ctx", 0)))
+                if found := inlining.fits_comfortably(search, wanted, standing, context):
+                    return found
+            return self._good_enough(search.passages(wanted, cancel))
 
     # --- asking -----------------------------------------------------------------------------
 
@@ -202,6 +261,8 @@ class Assistant:
         question: str,
         history: Sequence[Message] = (),
         cancel: CancelToken | None = None,
+        *,
+        within: Narrowing | None = None,
     ) -> Iterator[AskEvent]:
         """Stream an answer; ends in exactly one `Answered` or `Failed`.
 
@@ -209,19 +270,33 @@ class Assistant:
             question: What the user asks.
             history: The earlier turns, oldest first.
             cancel: Stops the answer; what was said so far is kept.
+            within: The sources and sections to answer from, beside what the profile says.
         """
-        yield from self._answering.events(
-            question, history, cancel or CancelToken(), self._session
-        )
+        if within and self.knowledge is None:
+            yield failure(self._no_documents())
+            return
+        cancel = cancel or CancelToken()
+        answering = self._answering(within, cancel)
+        for event in answering.events(question, history, cancel, self._session):
+            if isinstance(event, Answered):
+                yield Answered(pointing_at_chunks(event.answer))
+            else:
+                yield event
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Message] = (),
+        *,
+        within: Narrowing | None = None,
+    ) -> Answer:
         """An answer, with its sentences tied to passages.
 
         Documents that were never read are read first. Raises `InglenookError`.
         """
         if self.needs_ingest:
             self.ingest()
-        for event in self.ask_events(question, history):
+        for event in self.ask_events(question, history, within=within):
             if isinstance(event, Failed):
                 raise _error_of(event)
             if isinstance(event, Answered):
@@ -243,13 +318,10 @@ class Assistant:
         self._model_opened = True
         return model
 
-    @cached_property
-    def _answering(self) -> Answering:
-        knowledge = self.knowledge
-        retrieve = None if knowledge is None else self._passages
+    def _answering(self, within: Narrowing | None, cancel: CancelToken) -> Answering:
         return Answering(
             self._model,
-            retrieve,
+            None if self.knowledge is None else partial(self._passages, within, cancel),
             self._filters,
             self.profile.system or "",
             [Message.of(_role(role), text) for role, text in self.profile.messages],

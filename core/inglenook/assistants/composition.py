@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.embedder_choice import chosen_embedder
 from inglenook.assistants.reading_settings import reading_limits
+from inglenook.assistants.reranking import reranker_maker
 from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import RuntimeFailure, UserError
 from inglenook.knowledge.knowledge_base import KnowledgeBase, Recipe
@@ -196,11 +198,6 @@ def make_knowledge(
 
     Raises `UserError` for what the profile asks for and no part can do.
     """
-    if profile.retrieve.knowledge == "inline":
-        raise UserError(
-            "RETRIEVE knowledge=inline cannot be done by this version.",
-            hint="Use knowledge=retrieve, or leave it out.",
-        )
     paths = settings.paths
     limits, readers = reading_limits(settings)
     splitter = profile.splitter or PartChoice(DEFAULT_SPLITTER)
@@ -229,6 +226,8 @@ def make_knowledge(
         },
         make_store=_store(profile, host),
         store_wanted=profile.store is not None,
+        make_reranker=reranker_maker(profile.reranker, base, library, host),
+        embedder=profile.embedder.name if profile.embedder else DEFAULT_EMBEDDER,
         languages=languages,
         limits=limits,
         readers=readers,
@@ -258,19 +257,9 @@ def _embedder(
 
         return NoEmbedder, "none", ()
     choice = profile.embedder or PartChoice(DEFAULT_EMBEDDER)
-    files = model_files(choice.name, base, library)
-    able = [
-        entry
-        for entry in host.registered("embedder")
-        if files.format in entry.factory.capabilities.get("formats", ())
-    ]
-    if not able:
-        raise UserError(
-            f"No embedder is installed that opens {choice.name} (format {files.format}).",
-            hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
-        )
-    entry = able[0]
-    options = dict(choice.options)
+    entry, files, options = chosen_embedder(
+        choice, base, host, lambda reference: model_files(reference, base, library)
+    )
     if "cache_folder" in {option.name for option in entry.factory.options}:
         options.setdefault("cache_folder", str(paths.cache / "embedders"))
     identity = [entry.factory.name, entry.factory.version, files.digest, dict(choice.options)]

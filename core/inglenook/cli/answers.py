@@ -19,6 +19,7 @@ from inglenook.types import (
     Failed,
     Finding,
     Message,
+    Narrowing,
     Notice,
     PromptProgress,
     Retrieved,
@@ -39,16 +40,23 @@ _SENTENCE = 120
 
 
 def events_of(
-    assistant: Assistant, question: str, history: Sequence[Message] = ()
+    assistant: Assistant,
+    question: str,
+    history: Sequence[Message] = (),
+    within: Narrowing | None = None,
 ) -> Iterator[AskEvent]:
     """The events of an answer; Ctrl-C stops it, and what was said so far is kept."""
     cancel = CancelToken()
     with stopped_by_interrupt(cancel):
-        yield from assistant.ask_events(question, history, cancel)
+        yield from assistant.ask_events(question, history, cancel, within=within)
 
 
 def print_answer(
-    terminal: Terminal, assistant: Assistant, question: str, history: Sequence[Message] = ()
+    terminal: Terminal,
+    assistant: Assistant,
+    question: str,
+    history: Sequence[Message] = (),
+    within: Narrowing | None = None,
 ) -> Answer:
     """Ask and show. Raises the error of an answer that failed.
 
@@ -56,7 +64,7 @@ def print_answer(
     once it is whole, with the marks in their places.
     """
     live = _LiveAnswer(terminal)
-    for event in events_of(assistant, question, history):
+    for event in events_of(assistant, question, history, within):
         if isinstance(event, Answered):
             live.finish()
             _print_end(terminal, event.answer, grounded=assistant.knowledge is not None)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from inglenook.errors import Cancelled, StoreError, UserError
 from inglenook.knowledge.catalog import Catalog, SourceRow
+from inglenook.knowledge.catalog_files import delete_catalog, sync_folder
 from inglenook.knowledge.reader_process import (
     Passwords,
     ReaderProcess,
     ReadingLimits,
     no_password,
 )
-from inglenook.protocols import Embedder, VectorStore
+from inglenook.protocols import Embedder, Reranker, VectorStore
 from inglenook.types import (
     CancelToken,
     IngestEvent,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from inglenook.knowledge.drafting import Drafter
     from inglenook.knowledge.loaders import LoaderTable
     from inglenook.knowledge.plan import Step
+    from inglenook.knowledge.search import Search, Wanted
 
 __all__ = ["KnowledgeBase", "Recipe"]
 
@@ -59,6 +61,8 @@ class Recipe:
         identity: Names everything that changes chunks or vectors, loaders apart.
         make_store: Makes the vector store in a folder for a dimension; None means exact scan.
         store_wanted: The profile names the store, so ingestion keeps it in step at any size.
+        make_reranker: Makes the reranker, not open; None where the profile names none.
+        embedder: What the profile calls it.
         languages: What the embedder was trained for; empty means any.
         limits: What reading one file may take.
         readers: How many processes read; 0 means one for each core, four at most.
@@ -70,6 +74,8 @@ class Recipe:
     identity: Mapping[str, Any]
     make_store: Callable[[Path, int], VectorStore] | None = None
     store_wanted: bool = False
+    make_reranker: Callable[[], Reranker] | None = None
+    embedder: str = ""
     languages: tuple[str, ...] = ()
     exact_scan_limit: int = field(default=EXACT_SCAN_LIMIT)
     limits: ReadingLimits = field(default_factory=ReadingLimits)
@@ -89,6 +95,7 @@ class KnowledgeBase:
         self._recipe = recipe
         self._catalog: Catalog | None = None
         self._embedder: Embedder | None = None
+        self._reranker: Reranker | None = None
         self._retriever: Any = None
         self._projection: Any = None
         self._store_problem = "There is no vector store."
@@ -212,7 +219,7 @@ class KnowledgeBase:
         catalog = Catalog(target)
         if catalog.identity not in ("", self._identity):
             catalog.close()
-            _delete_catalog(target)
+            delete_catalog(target)
             catalog = Catalog(target)
         if not catalog.identity:
             catalog.set_identity(self._identity)
@@ -225,14 +232,17 @@ class KnowledgeBase:
             self._swap_in(target)
         changed = any(r.outcome in ("added", "updated", "removed") for r in report.results)
         wanted = self._recipe.store_wanted or (changed and self._store_folder.is_dir())
-        if report.cancelled or not wanted or not self.exists:
+        if report.cancelled or not self.exists:
             return ()
+        told = self.advice() if changed else ()
+        if not wanted:
+            return told
         with self._lock:
             before = set(self.folder.glob("store.bad-*"))
             if self._open_projection(self._open_catalog()) is None:
-                return (Notice("store-not-in-step", self._store_problem),)
+                return (*told, Notice("store-not-in-step", self._store_problem))
             bad = set(self.folder.glob("store.bad-*")) - before
-        return tuple(
+        return *told, *(
             Notice("store-rebuilt", f"The vector store was damaged; it was rebuilt ({path.name}).")
             for path in sorted(bad)
         )
@@ -253,7 +263,7 @@ class KnowledgeBase:
         for path in self.folder.glob("catalog-*.sqlite"):
             # The next one may be a rebuild that goes on.
             if int(path.stem.partition("-")[2]) not in (number, number + 1):
-                _delete_catalog(path)
+                delete_catalog(path)
 
     def _swap_in(self, target: Path) -> None:
         with self._lock:
@@ -265,9 +275,9 @@ class KnowledgeBase:
                 file.flush()
                 os.fsync(file.fileno())
             pointer.replace(self.folder / "current")
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
             if old is not None and old != target:
-                _delete_catalog(old)
+                delete_catalog(old)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -303,13 +313,26 @@ class KnowledgeBase:
 
     # --- upkeep -----------------------------------------------------------------------------
 
+    def advice(self) -> tuple[Notice, ...]:
+        """What would serve these documents better; looks at some of their passages."""
+        from inglenook.knowledge.languages import embedder_advice, sample_of
+
+        if not self._recipe.languages:
+            return ()
+        with self._lock:
+            if not self.exists or not self.matches_recipe:
+                return ()
+            passages = sample_of(self._open_catalog())
+            found = embedder_advice(passages, self._recipe.embedder, self._recipe.languages)
+        return (found,) if found else ()
+
     def status(self, files: Sequence[tuple[str, Path]]) -> KnowledgeStatus:
         """What is here and whether it is in order; reads the whole catalog."""
-        from inglenook.knowledge.upkeep import status_of
+        from inglenook.knowledge.upkeep import status_of, unfinished_status
 
         with self._lock:
             if not self.exists:
-                return KnowledgeStatus(0, 0, changed=tuple(name for name, _ in files))
+                return unfinished_status(self.folder, files, self._embeddings_file)
             catalog = self._open_catalog()
             folder = self._store_folder
             vectors = -1
@@ -322,6 +345,7 @@ class KnowledgeBase:
                 store_folder=folder,
                 store_vectors=vectors,
                 embeddings_file=self._embeddings_file,
+                notices=self.advice(),
             )
 
     def rebuild_store(self, cancel: CancelToken) -> tuple[int, float]:
@@ -370,24 +394,58 @@ class KnowledgeBase:
 
     def vacuum(self) -> int:
         """Free what deleted chunks and unused embeddings take; the bytes that were freed."""
-        import shutil
-
-        from inglenook.knowledge.upkeep import free_space
+        from inglenook.knowledge.upkeep import bytes_under, drop_set_aside, free_space, is_wasteful
 
         with self._writing(), self._lock:
             self._drop_strays()
-            for bad in (*self.folder.glob("store.bad-*"), *self.folder.glob("store.old")):
-                shutil.rmtree(bad, ignore_errors=True)
             catalog = self._open_catalog()
             catalog.sweep()
             # Those that are being built too: their embeddings are in use.
             others = sorted(self.folder.parent.glob("*/catalog-*.sqlite"))
-            return free_space(catalog, others, self._embeddings_file)
+            freed = drop_set_aside(self.folder)
+            freed += free_space(catalog, others, self._embeddings_file)
+            wasteful = self._store_folder.is_dir() and is_wasteful(
+                self.folder, catalog.count_chunks()
+            )
+        if wasteful and self._recipe.make_store is not None and self.matches_recipe:
+            before = bytes_under(self._store_folder)
+            self.rebuild_store(CancelToken())
+            freed += before - bytes_under(self._store_folder)
+        return freed
 
     # --- out --------------------------------------------------------------------------------
 
-    def retrieve(self, question: str, limit: int, mode: str) -> tuple[Passage, ...]:
-        """The best passages for a question, best first. `mode`: lexical, vector or hybrid."""
+    def search(self, wanted: Wanted, cancel: CancelToken | None = None) -> tuple[Passage, ...]:
+        """The passages that are shown: narrowed, reranked, folded, put together; best first.
+
+        Raises `UserError` where nothing fits what it is narrowed to.
+        """
+        with self.searching() as search:
+            return search.passages(wanted, cancel or CancelToken())
+
+    @contextmanager
+    def searching(self) -> Iterator[Search]:
+        """What finds passages, while nothing else is done here."""
+        from inglenook.knowledge.search import Search
+
+        with self._lock:
+            catalog = self._open_catalog()  # the newest: another process may have swapped it
+            extensions = self._recipe.loaders().extensions
+            yield Search(catalog, self.retrieve, self._trust_in, self._open_reranker, extensions)
+
+    def _trust_in(self, question: str) -> float:
+        """How far the vectors count for a question, 0 to 1; 0 too where there are none in step."""
+        if not self.matches_recipe or not self._open_embedder().dimension:
+            return 0.0
+        return float(self._trusted(question).trust)
+
+    def retrieve(
+        self, question: str, limit: int, mode: str, *, allowed: frozenset[int] | None = None
+    ) -> tuple[Passage, ...]:
+        """The best single chunks for a question, best first, as they were scored.
+
+        `mode` is lexical, vector or hybrid; `allowed` holds the keys that may be found, None is all.
+        """
         with self._lock:
             if not self.exists:
                 raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
@@ -400,7 +458,8 @@ class KnowledgeBase:
                     "The documents were read with another embedder or splitter.",
                     hint="Run `nook ingest` for this assistant, or ask with mode=lexical.",
                 )
-            found = self._open_retriever().retrieve(question, limit, mode, trusted)
+            only = {} if allowed is None else {"allowed": allowed}
+            found = self._open_retriever().retrieve(question, limit, mode, trusted, **only)
             return tuple(found)
 
     def _trusted(self, question: str) -> Any:
@@ -489,6 +548,13 @@ class KnowledgeBase:
             self._embedder = embedder
         return self._embedder
 
+    def _open_reranker(self) -> Reranker | None:
+        if self._reranker is None and self._recipe.make_reranker is not None:
+            reranker = self._recipe.make_reranker()
+            reranker.open()
+            self._reranker = reranker
+        return self._reranker
+
     def _forget_open(self) -> None:
         if self._projection is not None:
             self._projection.close()
@@ -502,6 +568,9 @@ class KnowledgeBase:
             if self._embedder is not None:
                 self._embedder.close()
                 self._embedder = None
+            if self._reranker is not None:
+                self._reranker.close()
+                self._reranker = None
 
 
 _EMBEDDINGS_RESET = Notice(
@@ -527,20 +596,3 @@ def _planned(
             shown = time.monotonic()
             yield IngestProgress(name, done, total, 0)
     return ()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder last through a power cut, where the platform can."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _delete_catalog(path: Path) -> None:
-    """Delete the file and what SQLite keeps beside it."""
-    for part in path.parent.glob(f"{path.name}*"):
-        part.unlink(missing_ok=True)

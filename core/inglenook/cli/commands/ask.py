@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from inglenook.cli.narrowing import narrowing_from, narrowing_options
 from inglenook.cli.session import Session
 
 if TYPE_CHECKING:
     from inglenook.assistants.assistant import Assistant
-    from inglenook.types import Notice
+    from inglenook.types import Narrowing, Notice
 
 
 @click.command()
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option("--stream", is_flag=True, help="With --json: one event a line, as it happens.")
 @click.option("--no-ingest", is_flag=True, help="Do not read documents first, ever.")
+@narrowing_options
 @click.pass_obj
 def ask(
     session: Session,
+    /,
     name: str,
     question: tuple[str, ...],
     as_json: bool,
     stream: bool,
     no_ingest: bool,
+    **narrowing: str | tuple[str, ...],
 ) -> int:
     """Ask NAME (an assistant, an Assistantfile or a model) one question.
 
@@ -41,6 +45,7 @@ def ask(
     if stream and not as_json:
         raise click.UsageError("--stream needs --json.")
     text = question_from(session.terminal, question)
+    within = narrowing_from(narrowing)
 
     def work() -> int:
         from inglenook.cli.ingestion import prepare
@@ -51,10 +56,13 @@ def ask(
                 return code
             if as_json:
                 notices = _lost_sources(assistant.name) if code else ()
-                return max(code, _ask_json(session, assistant, text, notices, stream=stream))
+                return max(
+                    code, _ask_json(session, assistant, text, within, notices, stream=stream)
+                )
             from inglenook.cli.answers import exit_code, print_answer
 
-            return max(code, exit_code(print_answer(session.terminal, assistant, text)))
+            answer = print_answer(session.terminal, assistant, text, within=within)
+            return max(code, exit_code(answer))
 
     return with_consent(session, name, work)
 
@@ -71,6 +79,7 @@ def _ask_json(
     session: Session,
     assistant: Assistant,
     question: str,
+    within: Narrowing,
     notices: tuple[Notice, ...],
     *,
     stream: bool,
@@ -82,7 +91,7 @@ def _ask_json(
     code = 0
     for notice in notices if stream else ():
         session.terminal.json(event_form(notice), line=True)
-    for given in answers.events_of(assistant, question):
+    for given in answers.events_of(assistant, question, within=within):
         event = given
         if isinstance(given, Answered):
             whole = replace(given.answer, notices=(*notices, *given.answer.notices))

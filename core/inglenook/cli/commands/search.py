@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from inglenook.cli.narrowing import narrowing_from, narrowing_options
 from inglenook.cli.session import Session
-
-if TYPE_CHECKING:
-    from inglenook.types import Passage
-
-_TEXT = 300
 
 
 @click.command()
@@ -25,24 +19,29 @@ _TEXT = 300
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the passages as JSON.")
 @click.option("--no-ingest", is_flag=True, help="Do not read documents first, ever.")
+@narrowing_options
 @click.pass_obj
 def search(
     session: Session,
+    /,
     name: str,
     query: tuple[str, ...],
     limit: int | None,
     mode: str | None,
     as_json: bool,
     no_ingest: bool,
+    **narrowing: str | tuple[str, ...],
 ) -> int:
     """Find passages for QUERY in the documents of NAME. No model is asked.
 
-    Without QUERY it is read from standard input.
+    Each passage says which words of the query it has, how much words and vectors counted, and
+    which other sources say nearly the same. Without QUERY it is read from standard input.
     """
     from inglenook.cli.consent import with_consent
     from inglenook.cli.question import question_from
 
     text = question_from(session.terminal, query, "query")
+    within = narrowing_from(narrowing)
 
     def work() -> int:
         from inglenook.assistants.forms import VERSION, passage_form
@@ -52,23 +51,14 @@ def search(
             code = 0 if no_ingest else read_first(session, assistant)
             if code > 1:
                 return code
-            found = assistant.search(text, limit=limit, mode=mode)
+            found = assistant.search(text, limit=limit, mode=mode, within=within, explain=True)
         if as_json:
             passages = [passage_form(passage) for passage in found]
             session.terminal.json({"version": VERSION, "query": text, "passages": passages})
         else:
-            session.terminal.out(_listed(found) or "Nothing was found.")
+            from inglenook.cli.found_passages import pieces
+
+            session.terminal.styled(pieces(found) if found else [("Nothing was found.", "")])
         return code
 
     return with_consent(session, name, work)
-
-
-def _listed(found: tuple[Passage, ...]) -> str:
-    from inglenook.cli.columns import shortened
-    from inglenook.cli.terminal import visible
-
-    return "\n\n".join(
-        f"{number}. {visible(f'{p.source}, {p.locator}'.rstrip(', '))} (score {p.score:.2f})\n"
-        f"   {shortened(p.text, _TEXT)}"
-        for number, p in enumerate(found, 1)
-    )

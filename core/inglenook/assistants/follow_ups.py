@@ -28,7 +28,7 @@ MOST_CHARACTERS = 400
 _OPENING = re.compile(
     r"^\W*(?:(?:ok(?:ay)?|yes|no|well|right|so|אוקיי|כן|לא|طيب|نعم|لا)\W+)?(?:"
     r"(?:and|or|but|also|then|otherwise|instead|what about|how about|what if|same (?:for|with)|"
-    r"(?:is|does|would) that|the same|und|aber|oder|et|ou|mais|y|pero|och|e|ed|ma|i|ale|и|а|но)"
+    r"(?:is|does|would) that|the same|und|aber|oder|et|ou|mais|y|pero|och|и|а|но)"
     r"(?!\w)|"
     # The Hebrew and the Arabic "and" are letters in front of the first word.
     r"ו(?:מה|מי|מתי|איך|איפה|כמה|למה|האם|אם|לגבי|מאיזה|באיזה|איזה|איזו|אצל|עם|בלי|גם|אחרי|לפני|"

@@ -444,7 +444,7 @@ class KnowledgeBase:
     ) -> tuple[Passage, ...]:
         """The best single chunks for a question, best first, as they were scored.
 
-        `mode` is lexical, vector or hybrid; `allowed` holds the keys that may be found, None is all.
+        `mode`: lexical, vector or hybrid. `allowed`: the keys that may be found; None is all.
         """
         with self._lock:
             if not self.exists:

@@ -25,7 +25,8 @@ __all__ = ["Search", "Wanted", "estimated_tokens"]
 MOST_TOKENS = 400
 """Neighbours are put together up to so many tokens: two usual chunks, not half a prompt."""
 OVERFETCH = 3
-"""So many times the limit are retrieved, because folding and joining leave fewer."""
+LEAST_FETCHED = 60
+"""So many times the limit, and at least so many, are retrieved: folding and joining leave fewer."""
 RERANKED = 40
 """The best so many are ordered anew by a reranker."""
 OWN_SHARE = 0.6
@@ -98,7 +99,7 @@ class Search:
         """
         allowed = self._allowed(wanted.within)
         reranker = self._open_reranker()
-        limit = max(OVERFETCH * wanted.limit, RERANKED if reranker is not None else 0)
+        limit = max(OVERFETCH * wanted.limit, LEAST_FETCHED)
         found = self._found(wanted, limit, allowed)
         if reranker is not None and found:
             best = _reranked(wanted.whole, found[:RERANKED], reranker, cancel)

@@ -177,10 +177,16 @@ class Library:
         `between` is called after each piece and may raise, to cancel. Raises `ModelBrokenError`
         if it is not whole, `UserError` if it is neither, `StoreError`.
         """
-        from inglenook.models.local import copy_hashed, files_from_path, local_facts
+        from inglenook.models.local import (
+            copy_hashed,
+            files_from_path,
+            local_facts,
+            require_copyable,
+        )
 
         parsed = parse_reference(reference)
         model = files_from_path(path)
+        require_copyable(model)
         facts = local_facts(model)
         copies = []
         try:

@@ -7,6 +7,7 @@ and checked are kept through any interruption, and are not fetched again.
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ def pull(
     """Bring a model into the library.
 
     Args:
-        reference: A name of the catalog; with `source="file:PATH"` any name.
+        reference: A name of the catalog; with `source="file:PATH"` any name. A path, such as
+            ./folder, is added under its own last name.
         library: Where it goes.
         host: Makes the model sources.
         settings: `sources` orders and restricts the schemes.
@@ -115,6 +117,8 @@ def pull(
         ModelBrokenError: What came does not have the promised sha256.
         StoreError: The disk is full or cannot be written.
     """
+    if source is None and reference.startswith((".", "/", "~")):
+        reference, source = _named_after(Path(reference), library), f"file:{reference}"
     wanted = parse_reference(reference)
     known = library.catalog.find(wanted)
     scheme, _, address = (source or "").partition(":")
@@ -133,6 +137,15 @@ def pull(
     work = _Pull(known, library, cancel, order, sources)
     with disk_errors(library.root):
         yield from work.run(_makers(host), strict=bool(source))
+
+
+def _named_after(path: Path, library: Library) -> str:
+    """What a model at a path is called: the name of its file or folder, as references allow."""
+    path = path.expanduser().resolve()
+    name = path.stem if path.is_file() else path.name
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:70] or "model"
+    # A known name stands for other bytes.
+    return f"{name}-local" if library.catalog.find(parse_reference(name)) else name
 
 
 def _unknown(name: str, library: Library) -> ModelNotFoundError:
@@ -154,7 +167,8 @@ def _add_local(
     if scheme != "file":
         raise _unknown(name, library)
     path = Path(address).expanduser()
-    size = path.stat().st_size if path.is_file() else 0
+    whole = (path,) if path.is_file() else path.rglob("*")
+    size = sum(file.stat().st_size for file in whole if file.is_file())
     yield PullPlan(name, scheme, (), "", size, size, 1, 0)
     record = library.add_file(name, path, _Stopper(cancel))
     yield Pulled(library.show(record.name), fetched_parts=1)

@@ -284,6 +284,29 @@ def test_a_model_of_several_files_needs_a_folder(run: Run, gguf_file: Path) -> N
         run("tiny:two", f"file:{gguf_file}")
 
 
+def test_a_path_is_added_under_its_own_name(run: Run, library: Library, gguf_file: Path) -> None:
+    mine = gguf_file.with_name("My model (v1).gguf")
+    shutil.copy(gguf_file, mine)
+    plan = run(str(mine))[0]
+    assert isinstance(plan, PullPlan)
+    assert plan.size_bytes == mine.stat().st_size
+    assert library.get("My-model-v1").files["model"].is_file()
+
+
+def test_a_path_that_is_called_like_a_known_model_does_not_replace_it(
+    run: Run, library: Library, gguf_file: Path
+) -> None:
+    assert gguf_file.stem == "tiny"
+    run(str(gguf_file))
+    assert library.has("tiny-local")
+    assert not library.has("tiny:one")
+
+
+def test_a_path_with_nothing_at_it_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no model at"):
+        run(str(tmp_path / "nowhere"))
+
+
 def test_a_file_of_the_users_own_gets_any_name(run: Run, library: Library, gguf_file: Path) -> None:
     run("mine:v1", f"file:{gguf_file}")
     assert library.get("mine:v1").files["model"].read_bytes() == gguf_file.read_bytes()

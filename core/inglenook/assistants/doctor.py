@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inglenook.errors import InglenookError
+from inglenook.errors import InglenookError, ModelNotFoundError
 from inglenook.privacy import imported_too_early
 
 if TYPE_CHECKING:
@@ -217,5 +217,22 @@ def _assistants(installation: Installation) -> Iterator[Check]:
             broken = record.path.suffix == ".json"
             fix = f"nook rm {record.name}" if broken else f"nook profile check {record.path}"
             yield Check(f"assistant {record.name}", False, record.problem.splitlines()[0], fix)
-    names = ", ".join(record.name for record in records if not record.problem)
+    usable = [record.name for record in records if not record.problem]
+    if installation.settings.plugins.enabled:
+        for name in usable:
+            yield from _advice(installation, name)
+    names = ", ".join(usable)
     yield Check("assistants", True if names else None, names or "there is none")
+
+
+def _advice(installation: Installation, name: str) -> Iterator[Check]:
+    """What would serve the documents of an assistant better."""
+    try:
+        with installation.assistant(name) as assistant:
+            for notice in assistant.knowledge.advice() if assistant.knowledge else ():
+                found, _, fix = notice.message.partition(" Better: ")
+                yield Check(f"assistant {name}", None, found, fix)
+    except ModelNotFoundError:
+        return  # Which models are missing is told for itself.
+    except InglenookError as error:
+        yield Check(f"assistant {name}", None, error.message, error.hint)

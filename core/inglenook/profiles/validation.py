@@ -45,8 +45,9 @@ KIND_OF = {
     "filter": "filter",
 }
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-# An embedder or reranker may be named by its model, which may have a tag: minilm:fp32
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
+# An embedder or reranker may be named by its model, which may have a tag (minilm:fp32) or be a
+# folder (./models/my-e5).
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*|(?:~?/|\.{1,2}/)\S+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _COMMENT = re.compile(r"(^|[ \t])#")
 _NUMBER = r"(0|[1-9][0-9]*)"

@@ -149,6 +149,12 @@ def test_accepts_versions_as_go_does(text):
     assert profile(f"FROM m\nREQUIRES {text}").requires == text.removeprefix("v")
 
 
+@pytest.mark.parametrize("name", ["./models/my-e5", "../e5", "/opt/models/e5", "~/e5", "e5:q4"])
+def test_an_embedder_may_be_a_model_or_a_folder(name):
+    chosen = profile(f"FROM m\nEMBEDDER {name} threads=1\n").embedder
+    assert (chosen.name, dict(chosen.options)) == (name, {"threads": "1"})
+
+
 @pytest.mark.parametrize("text", ["abc", "1.2.3.4", "01.2.3", "1.2-rc", ""])
 def test_refuses_what_is_no_version(text):
     assert "such as 0.14.0" in errors(f"FROM m\nREQUIRES {text}\n")[0]
@@ -167,6 +173,7 @@ def test_refuses_what_is_no_version(text):
         ("FILTER markup fail=maybe", "Allowed are: closed, open"),
         ("RUNTIME package.module:Class", "not"),
         ("EMBEDDER ", "needs a name"),
+        ("EMBEDDER .models", "not "),
         ("EMBEDDER minilm a=1 a=2", "twice"),
         ("DEVICE tpu", 'Did you mean "npu"?'),
         ("DEVICE ", "needs any of"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from inglenook.knowledge.catalog import SourceRow
 from inglenook.types import PART_FAILED, Task
 
-__all__ = ["Retry", "Step", "changed_since", "make_plan", "plan_steps"]
+__all__ = ["Change", "Retry", "Step", "changed_since", "changes_since", "make_plan", "plan_steps"]
 
 
 Retry = bool | Collection[str]
@@ -95,20 +95,53 @@ def plan_steps(
     return tuple(steps)
 
 
-def changed_since(files: Iterable[tuple[str, Path]], known: Sequence[SourceRow]) -> tuple[str, ...]:
-    """The names of sources that are new, gone, or of another size or time. Reads no file."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A source that is not as it was read; `was` is its old name if it seems to be renamed."""
+
+    name: str
+    was: str = ""
+
+
+def changes_since(
+    files: Iterable[tuple[str, Path]], known: Sequence[SourceRow]
+) -> tuple[Change, ...]:
+    """The sources that are new, gone, renamed, or of another size or time. Reads no file.
+
+    One that is gone and one of the same size and time that is new are taken for a rename.
+    """
+    listed = list(files)
     rows = {row.path: row for row in known}
-    changed = []
-    for name, path in files:
-        row = rows.pop(str(path), None)
-        try:
-            stat = path.stat()
-        except OSError:
-            changed.append(name)
-            continue
-        if row is None or (row.size, row.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            changed.append(name)
-    return (*changed, *(row.name for row in rows.values()))
+    gone = dict(rows)
+    for _, path in listed:
+        gone.pop(str(path), None)
+    moved: dict[tuple[int, int], list[SourceRow]] = {}
+    for row in gone.values():
+        moved.setdefault((row.size, row.mtime_ns), []).append(row)
+    changes = []
+    for name, path in listed:
+        seen, known_as = _seen(path), rows.get(str(path))
+        if known_as is None and seen is not None and moved.get(seen):
+            old = moved[seen].pop(0)
+            del gone[old.path]
+            changes.append(Change(name, old.name))
+        elif known_as is None or seen != (known_as.size, known_as.mtime_ns):
+            changes.append(Change(name))
+    return (*changes, *(Change(row.name) for row in gone.values()))
+
+
+def changed_since(files: Iterable[tuple[str, Path]], known: Sequence[SourceRow]) -> tuple[str, ...]:
+    """The names of the sources that `changes_since` finds."""
+    return tuple(change.name for change in changes_since(files, known))
+
+
+def _seen(path: Path) -> tuple[int, int] | None:
+    """The size and time of a file; None if it cannot be looked at."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _step(name: str, path: Path, row: SourceRow | None, reader: str, *, retry_failed: bool) -> Step:

@@ -7,6 +7,8 @@ for more than is needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy
@@ -18,9 +20,10 @@ from inglenook.protocols import VectorStore
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Projection"]
+__all__ = ["Projection", "dead_vectors"]
 
 BATCH = 2_000
+_DEAD_FILE = "store.dead"
 OVER_FETCH = 3
 
 
@@ -47,6 +50,7 @@ class Projection:
         stale = sorted(stored - live)
         if stale:
             self._store.delete(stale)
+        _count_dead(self._catalog.path.parent, len(stale), anew=not stored)
         self._revision = revision
         return (added, len(stale))
 
@@ -84,6 +88,26 @@ class Projection:
                 ids, blobs = [], []
         if ids:
             yield ids, _matrix(blobs)
+
+
+def dead_vectors(folder: Path) -> int:
+    """How many vectors were deleted since the store of this knowledge base was built.
+
+    Stores give little of their space back: what they deleted stays in their files.
+    """
+    try:
+        return int((folder / _DEAD_FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
+def _count_dead(folder: Path, deleted: int, *, anew: bool) -> None:
+    if not (deleted or anew):
+        return
+    # It only says when rebuilding is worth its while: no search fails for it.
+    with suppress(OSError):
+        before = 0 if anew else dead_vectors(folder)
+        (folder / _DEAD_FILE).write_text(str(before + deleted), "ascii")
 
 
 def _matrix(blobs: list[bytes]) -> NDArray[numpy.float32]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from inglenook.errors import StoreError
@@ -10,10 +12,22 @@ from inglenook.knowledge.catalog import Catalog, SourceRow
 from inglenook.knowledge.drafting import embedded_text
 from inglenook.knowledge.embedding import digest_of
 from inglenook.knowledge.embedding_cache import EmbeddingCache
-from inglenook.knowledge.plan import changed_since
-from inglenook.types import PART_FAILED, ChunkText, KnowledgeStatus, Locator
+from inglenook.knowledge.plan import changes_since
+from inglenook.knowledge.projection import dead_vectors
+from inglenook.types import PART_FAILED, ChunkText, KnowledgeStatus, Locator, Notice
 
-__all__ = ["bytes_under", "free_space", "size_of_database", "status_of"]
+__all__ = [
+    "bytes_under",
+    "drop_set_aside",
+    "free_space",
+    "is_wasteful",
+    "size_of_database",
+    "status_of",
+    "unfinished_status",
+]
+
+DEAD_SHARE = 0.2
+"""Of a vector store; if more of it is dead, building it anew is worth the time."""
 
 _NOWHERE = Locator("whole", "")
 
@@ -26,6 +40,7 @@ def status_of(
     store_folder: Path,
     store_vectors: int,
     embeddings_file: Path,
+    notices: tuple[Notice, ...] = (),
 ) -> KnowledgeStatus:
     """What the catalog holds; reads all of it to find damage."""
     sources: tuple[SourceRow, ...] = ()
@@ -41,6 +56,7 @@ def status_of(
             f"the vector store holds {store_vectors:,} vectors for {chunks:,} chunks; "
             "the next ingestion or `nook kb rebuild` mends it"
         )
+    changes = changes_since(files, sources)
     return KnowledgeStatus(
         sources=counted,
         chunks=chunks,
@@ -53,13 +69,39 @@ def status_of(
                 if notice.code == PART_FAILED
             ),
         ),
-        changed=changed_since(files, sources),
+        changed=tuple(change.name for change in changes),
+        renamed=tuple((change.name, change.was) for change in changes if change.was),
         outdated=outdated,
         catalog_bytes=size_of_database(catalog.path),
         store_bytes=bytes_under(store_folder),
         store_vectors=store_vectors,
         embeddings_bytes=size_of_database(embeddings_file),
         problems=tuple(problems),
+        notices=notices,
+    )
+
+
+def unfinished_status(
+    folder: Path, files: Sequence[tuple[str, Path]], embeddings_file: Path
+) -> KnowledgeStatus:
+    """The state of a knowledge base that cannot be asked yet: never read, or not to the end."""
+    kept, problems, catalog_bytes = 0, list[str](), 0
+    for path in sorted(folder.glob("catalog-*.sqlite"))[:1]:
+        catalog_bytes = size_of_database(path)
+        try:
+            with closing(Catalog(path)) as catalog:
+                kept = catalog.count_sources()
+        except StoreError as error:
+            problems.append(error.message)
+    return KnowledgeStatus(
+        0,
+        0,
+        changed=tuple(name for name, _ in files),
+        catalog_bytes=catalog_bytes,
+        embeddings_bytes=size_of_database(embeddings_file),
+        problems=tuple(problems),
+        begun=bool(catalog_bytes),
+        kept=kept,
     )
 
 
@@ -78,6 +120,22 @@ def free_space(catalog: Catalog, all_catalogs: Iterable[Path], embeddings_file: 
         finally:
             cache.close()
     return before - size_of_database(catalog.path) - size_of_database(embeddings_file)
+
+
+def drop_set_aside(folder: Path) -> int:
+    """Delete stores that were damaged and set aside; the bytes that were freed."""
+    freed = 0
+    for bad in (*folder.glob("store.bad-*"), *folder.glob("store.old")):
+        size = bytes_under(bad)
+        shutil.rmtree(bad, ignore_errors=True)
+        freed += size - bytes_under(bad)
+    return freed
+
+
+def is_wasteful(folder: Path, live: int) -> bool:
+    """Whether so much of the vector store is dead that it should be built anew."""
+    dead = dead_vectors(folder)
+    return dead > DEAD_SHARE * (dead + live)
 
 
 def _digests_in_use(catalogs: Iterable[Path]) -> set[bytes]:

@@ -158,13 +158,16 @@ class KnowledgeStatus:
         chunks: Their chunks.
         failed: (name, reason, message) of each source that could not be read or was held back, and
             of each part of one, with the reason `part failed`.
-        changed: Names of sources that changed since they were read.
+        changed: Names of sources that are new, gone, or changed since they were read.
+        renamed: (name, old name) of those of them that only moved.
         outdated: It was made with another embedder, splitter or filter than the profile names now.
         catalog_bytes: The catalog on disk.
         store_bytes: The vector store on disk; 0 if there is none.
         store_vectors: Vectors in the store; -1 if there is none or another process owns it.
         embeddings_bytes: The cache of embeddings, which all assistants share.
         problems: What is wrong with the files, one line each; empty if all is well.
+        begun: The first reading was begun and has not ended, so nothing can be asked yet,
+        kept: but so many sources are read, and will not be read again.
         notices: Advice: what would serve these documents better.
     """
 
@@ -172,12 +175,15 @@ class KnowledgeStatus:
     chunks: int
     failed: tuple[tuple[str, str, str], ...] = ()
     changed: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     outdated: bool = False
     catalog_bytes: int = 0
     store_bytes: int = 0
     store_vectors: int = -1
     embeddings_bytes: int = 0
     problems: tuple[str, ...] = ()
+    begun: bool = False
+    kept: int = 0
     notices: tuple[Notice, ...] = ()
 
 

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -196,6 +197,23 @@ def test_a_disk_that_fills_up_in_the_first_run_is_told_and_loses_nothing(
     calls = shim.count(stage.empty_home("count-first"), stage.profile, ANY_CALL)
     trial = fault_trial(stage, shim, "full", ANY_CALL, first=True)
     assert {} == what_went_wrong(trial, spread(calls + 1, 8))
+
+
+@linux_only
+def test_the_state_after_a_disk_that_filled_up_is_not_called_in_order(
+    stage: Stage, shim: Shim
+) -> None:
+    calls = shim.count(stage.empty_home("count-state"), stage.profile, ANY_CALL)
+    home = stage.empty_home("state")
+    run, _ = shim.run(home, stage.profile, "full", calls // 2, ANY_CALL)
+    assert run.exit_code == 3, run.error
+    status = (sys.executable, "-m", "inglenook", "--home", str(home), "kb", "status")
+    told = subprocess.run(
+        [*status, str(stage.profile)], capture_output=True, text=True, check=False, timeout=60
+    ).stdout
+    assert "in order" not in told.lower()
+    assert re.search(r"Reading the documents has begun|No documents have been read yet", told), told
+    assert f"nook ingest {stage.profile}" in told
 
 
 @linux_only

@@ -11,9 +11,6 @@ from inglenook.cli.session import Session
 if TYPE_CHECKING:
     from inglenook.types import KnowledgeStatus
 
-_CHANGED_SHOWN = 20
-_HEALTHY = "Everything is in order."
-
 
 @click.group()
 def kb() -> None:
@@ -38,7 +35,10 @@ def status(session: Session, name: str, as_json: bool) -> int:
         if as_json:
             session.terminal.json(_status_form(assistant.name, found))
         else:
-            session.terminal.out(_status_text(assistant.name, found))
+            from inglenook.cli.knowledge_status import status_text
+
+            width = session.terminal.out_columns
+            session.terminal.out(status_text(assistant.name, found, name, width))
         return 1 if found.problems else 0
 
     return with_consent(session, name, work)
@@ -76,8 +76,9 @@ def rebuild(session: Session, name: str, as_json: bool) -> int:
 def vacuum(session: Session, name: str, as_json: bool) -> int:
     """Free the disk space that the knowledge base of NAME no longer uses.
 
-    That is what documents left that are gone or have changed, in the catalog and in the cache of
-    embeddings that all assistants share, and stores and catalogs that were set aside.
+    That is what documents left that are gone or have changed: in the catalog, in the cache of
+    embeddings that all assistants share, and in the vector store, which is built anew if much of it
+    is dead; and stores and catalogs that were set aside.
     """
     from inglenook.cli.columns import megabytes
 
@@ -108,39 +109,3 @@ def _status_form(name: str, found: KnowledgeStatus) -> dict[str, Any]:
         for source, reason, message in found.failed
     ]
     return _form(name, healthy=not found.problems, **{**plain(found), "failed": failed})
-
-
-def _status_text(name: str, found: KnowledgeStatus) -> str:
-    from inglenook.cli.columns import columns, count, megabytes, shortened
-    from inglenook.cli.terminal import visible
-
-    store = "none" if not found.store_bytes else megabytes(found.store_bytes)
-    if found.store_bytes:
-        in_use = "in use by another process"
-        store += f", {count(found.store_vectors, 'vector') if found.store_vectors >= 0 else in_use}"
-    lines = [
-        f"{name}: {count(found.sources, 'source')}, {count(found.chunks, 'chunk')}",
-        f"catalog        {megabytes(found.catalog_bytes)}",
-        f"vector store   {store}",
-        f"embeddings     {megabytes(found.embeddings_bytes)}, shared by all assistants",
-    ]
-    if found.failed:
-        rows = [
-            (visible(n), r, visible(shortened(_without(m, n), 160))) for n, r, m in found.failed
-        ]
-        lines += ["", columns(("NOT READ", "REASON", ""), rows)]
-    if found.changed:
-        lines += ["", f"{count(len(found.changed), 'source')} changed since the last ingestion:"]
-        lines += [f"  {visible(source)}" for source in found.changed[:_CHANGED_SHOWN]]
-        if len(found.changed) > _CHANGED_SHOWN:
-            lines.append(f"  … and {len(found.changed) - _CHANGED_SHOWN:,} more")
-    if found.outdated:
-        lines += ["", "It was made with other settings than the Assistantfile has now."]
-    if found.changed or found.outdated:
-        lines.append(f"To bring it up to date: nook ingest {name}")
-    lines += ["", *(f"Problem: {problem}" for problem in found.problems)]
-    return "\n".join(lines if found.problems else [*lines, _HEALTHY])
-
-
-def _without(message: str, name: str) -> str:
-    return message.removeprefix(f"{name}: ")

@@ -45,10 +45,14 @@ class Scorer:
         import numpy
 
         ids = numpy.array([pair.ids], dtype=numpy.int64)
-        feed = {"input_ids": ids, "attention_mask": numpy.ones_like(ids)}
-        if "token_type_ids" in self._inputs:
-            feed["token_type_ids"] = numpy.array([pair.types], dtype=numpy.int64)
-        output = self._session.run(None, feed)[0]
+        types = numpy.array([pair.types], dtype=numpy.int64)
+        feed = {
+            "input_ids": ids,
+            "attention_mask": numpy.ones_like(ids),
+            "token_type_ids": types,
+        }
+        wanted = {name: value for name, value in feed.items() if name in self._inputs}
+        output = self._session.run(None, wanted)[0]
         return score_of(self._logits(output), self._reference)
 
 

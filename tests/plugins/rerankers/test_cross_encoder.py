@@ -1,4 +1,4 @@
-"""The reranker `cross-encoder` with real (if tiny and random) models.
+"""The reranker `cross-encoder` with real (if tiny and random) models of both kinds.
 
 Their scores were computed by transformers and torch: see tests/data/rerankers/NOTICE.md.
 """
@@ -22,7 +22,7 @@ from inglenook_rerankers.pairs import PairMaker
 
 DATA = Path(__file__).parents[2] / "data" / "rerankers"
 EXPECTED = json.loads((DATA / "expected.json").read_text("utf-8"))
-FOLDERS = ("bert", "bert-onnx")
+FOLDERS = ("bert", "bert-onnx", "xlm-roberta")
 
 
 def scores_of(files, question=EXPECTED["question"], texts=EXPECTED["passages"], **options):
@@ -52,6 +52,14 @@ class TestBertExport(RerankerKit):
     @pytest.fixture
     def reranker(self):
         return CrossEncoder(classifier_files(DATA / "bert-onnx"), {})
+
+
+class TestXlmRoberta(RerankerKit):
+    is_semantic = False
+
+    @pytest.fixture
+    def reranker(self):
+        return CrossEncoder(classifier_files(DATA / "xlm-roberta"), {})
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -112,12 +120,12 @@ def test_the_number_of_threads_changes_no_score():
 
 def test_the_fingerprint_follows_weights_and_length():
     prints = set()
-    for folder, length in (("bert", 0), ("bert", 48), ("bert-onnx", 0)):
+    for folder, length in (("bert", 0), ("bert", 48), ("bert-onnx", 0), ("xlm-roberta", 0)):
         reranker = CrossEncoder(classifier_files(DATA / folder), {"max_length": length})
         reranker.open()
         prints.add(reranker.fingerprint)
         reranker.close()
-    assert len(prints) == 3
+    assert len(prints) == 4
 
 
 def test_a_longer_pair_than_the_model_takes_is_refused_with_both_numbers():

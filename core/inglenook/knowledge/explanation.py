@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from inglenook.types import Explanation, Passage, WordMatch
 __all__ = ["Balance", "explained"]
 
 _SHOWN_WORDS = 8
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ def _asked(analyser: Analyser, question: str) -> dict[str, frozenset[str]]:
 def _explanation(
     analyser: Analyser, passage: Passage, asked: dict[str, frozenset[str]], balance: Balance
 ) -> Explanation:
-    around = "\n".join((passage.source, *passage.headings))
+    # The name word by word: `passwords.md` has the word.
+    name = _BETWEEN_WORDS.sub(" ", passage.source)
+    around = "\n".join((name, *passage.headings))
     here = list(_forms(analyser, passage.text, asked))
     above = list(_forms(analyser, around, asked))
     matches = []

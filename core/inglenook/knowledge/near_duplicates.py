@@ -21,6 +21,10 @@ FEWEST_TERMS = 4
 """Shorter passages are folded only if their terms are the same: they say little else."""
 LEAST_SHARE = 0.6
 """The shorter one's terms against those of the longer one, from which on they are the same."""
+LEAST_COMMON = 0.5
+"""The share of words, as they stand, that the same passage has in common; a quick look."""
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"\w+")
 _BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
 _LITTLE = frozenset(
@@ -31,6 +35,10 @@ _LITTLE = frozenset(
     هو هي هم هذا هذه ذلك التي الذي كان كانت و""".split()
 )
 """What may differ. Not `before`, `over`, `or`, `can`, `all`: these are what a rule turns on."""
+LEAST_COMMON = 0.5
+"""The share of words, as they stand, that the same passage has in common; a quick look."""
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"\w+")
 _BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
 _DENIALS = frozenset(
@@ -50,13 +58,32 @@ class _Told:
     breaks: tuple[bool, ...]
 
 
-@dataclass(slots=True)
 class _Kept:
-    """A passage that is shown, what it tells, and where else it stands."""
+    """A passage that is shown, and where else it stands. What it tells is found when needed."""
 
-    passage: Passage
-    told: _Told
-    also: list[str]
+    def __init__(self, passage: Passage, analyser: Analyser) -> None:
+        self._analyser = analyser
+        self.also: list[str] = []
+        self.show(passage)
+
+    def show(self, passage: Passage) -> None:
+        self.passage = passage
+        self.numbers = frozenset(_NUMBER.findall(passage.text))
+        self.words = frozenset(_WORD.findall(passage.text.casefold()))
+        self._told: _Told | None = None
+
+    @property
+    def told(self) -> _Told:
+        if self._told is None:
+            self._told = _told_by(self._analyser, self.passage.text)
+        return self._told
+
+    def may_be_the_same(self, other: _Kept) -> bool:
+        """A quick look that keeps most pairs from being compared word by word."""
+        if not (self.numbers <= other.numbers or other.numbers <= self.numbers):
+            return False
+        fewest = min(len(self.words), len(other.words))
+        return len(self.words & other.words) >= LEAST_COMMON * fewest
 
 
 def fold_near_duplicates(passages: Sequence[Passage]) -> tuple[Passage, ...]:
@@ -71,7 +98,7 @@ def fold_near_duplicates(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     analyser = Analyser()
     kept: list[_Kept] = []
     for passage in passages:
-        new = _Kept(passage, _told_by(analyser, passage.text), [])
+        new = _Kept(passage, analyser)
         same = next((one for one in kept if _are_the_same(analyser, one, new)), None)
         if same is None:
             kept.append(new)
@@ -85,9 +112,8 @@ def _fold(shown: _Kept, other: _Kept, sources: set[str]) -> None:
     longer = len(other.told.terms) - len(shown.told.terms)
     at_home = other.passage.source_id in sources and shown.passage.source_id not in sources
     if longer > 0 or (longer == 0 and at_home):
-        best = shown.passage
-        hidden, shown.told = best, other.told
-        shown.passage = replace(other.passage, score=best.score)
+        hidden = shown.passage
+        shown.show(replace(other.passage, score=hidden.score))
     else:
         hidden = other.passage
     shown.also.append(_name(hidden))
@@ -105,6 +131,8 @@ def _name(passage: Passage) -> str:
 
 
 def _are_the_same(analyser: Analyser, one: _Kept, other: _Kept) -> bool:
+    if not one.may_be_the_same(other):
+        return False
     short, long = sorted((one.told, other.told), key=lambda told: len(told.terms))
     if not short.terms or not _same_subject(analyser, one.passage, other.passage):
         return False

@@ -147,13 +147,13 @@ class Search:
         What is left of the candidates counts only as far as it is needed to fill the limit, so
         that a weak neighbour does not pad a good passage.
         """
+        folded = fold_near_duplicates(candidates)
         taken = limit
         while True:
-            folded = fold_near_duplicates(candidates[:taken])
-            rows = _rows_in(self._catalog, folded)
-            passages = put_together(folded, rows, estimated_tokens, MOST_TOKENS)
+            rows = _rows_in(self._catalog, folded[:taken])
+            passages = put_together(folded[:taken], rows, estimated_tokens, MOST_TOKENS)
             missing = limit - len(passages)
-            if missing <= 0 or taken >= len(candidates):
+            if missing <= 0 or taken >= len(folded):
                 return passages[:limit]
             taken += missing
 

@@ -9,6 +9,7 @@ from pathlib import Path
 BENCHMARKS = (
     "startup.py",
     "runtimes.py",
+    "embedding.py",
     "ingestion.py",
     "growth.py",
     "hostile.py",

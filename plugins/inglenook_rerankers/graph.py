@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer", "open_scorer"]
 
-_ORT_FATAL_ONLY = 4
-
 
 class Scorer:
     """Scores one pair; safe to call from several threads.
@@ -99,21 +97,12 @@ def _build(files: ModelFiles) -> tuple[bytes, Head]:
 
 
 def _session(model: str | bytes, reference: str) -> Any:
+    from inglenook_onnx_embedder.sessions import open_session
+
     try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError(
-            "The reranker 'cross-encoder' needs the library onnxruntime, which is not installed.",
-            hint="Install it: pip install 'inglenook[rerankers]'",
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ORT_FATAL_ONLY
-    # The cores work on different pairs instead.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    onnxruntime.set_default_logger_severity(_ORT_FATAL_ONLY)
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return open_session(model)
+    except MissingDependencyError:
+        raise
     # The library raises classes of its own that share no base.
     except Exception as error:
         raise ModelBrokenError(

@@ -13,6 +13,7 @@ from inglenook.types import ModelFiles
 __all__ = ["classifier_files"]
 
 _ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
+_DATA_OF_ONNX = ("model.onnx_data", "model.onnx.data")
 _LARGEST_JSON_BYTES = 64 * 1024 * 1024
 _NEEDS = "It needs tokenizer.json, config.json, and model.onnx or model.safetensors."
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
@@ -41,13 +42,18 @@ def classifier_files(folder: Path) -> ModelFiles:
         raise UserError(
             f"{folder} is not a cross-encoder's folder: {missing[0]} is missing.", hint=_NEEDS
         )
+    # A large export keeps its weights beside it.
+    beside = (weights.with_name(name) for name in _DATA_OF_ONNX if onnx)
+    data = next((path for path in beside if path.is_file()), None)
+    if data is not None:
+        wanted[data.name] = data
     config = _json(wanted["config.json"])
     _refuse_other_tasks(config, folder)
     return ModelFiles(
         reference=str(folder),
         format="cross-encoder-onnx" if onnx else "cross-encoder-safetensors",
         files=wanted,
-        digest=file_sha256(weights),
+        digest=file_sha256(data or weights),
         details={"max_tokens": _max_tokens(config, folder), "family": config.get("model_type", "")},
     )
 

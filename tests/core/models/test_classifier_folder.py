@@ -85,3 +85,13 @@ def test_a_damaged_configuration_is_a_broken_model(folder: Path, content: str) -
 
     with pytest.raises(ModelBrokenError, match=r"config\.json"):
         classifier_files(folder)
+
+
+def test_the_weights_beside_a_large_export_belong_to_it(tmp_path: Path) -> None:
+    folder = shutil.copytree(DATA / "bert-onnx", tmp_path / "model")
+    before = classifier_files(folder).digest
+    (folder / "model.onnx_data").write_bytes(b"weights")
+
+    files = classifier_files(folder)
+    assert files.files["model.onnx_data"] == folder / "model.onnx_data"
+    assert files.digest != before

@@ -68,9 +68,12 @@ def _explanation(
     above = list(_forms(analyser, around, asked))
     matches = []
     for word in asked:
-        forms = dict.fromkeys(form for which, form, _, _ in (*here, *above) if which == word)
+        forms: dict[str, str] = {}
+        for which, form, _, _ in (*here, *above):
+            if which == word:
+                forms.setdefault(form.casefold(), form)
         if forms:
-            matches.append(WordMatch(word, tuple(forms)))
+            matches.append(WordMatch(word, tuple(forms.values())))
     matched = {match.word for match in matches}
     missing = tuple(word for word in asked if word not in matched)
     vector = balance.vector if passage.vector is not None else 0.0

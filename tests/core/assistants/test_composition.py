@@ -24,7 +24,7 @@ def write(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("RETRIEVE knowledge=inline", "inline"),
+        ("RERANKER psychic", "psychic"),
         ("SPLITTER sentences max_tokens=many", "whole number"),
         ("SPLITTER sentences colour=red", "no option 'colour'"),
         ("STORE chroma colour=red", "no option 'colour'"),

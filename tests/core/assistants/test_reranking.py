@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inglenook import Assistant
 from inglenook.assistants.reranking import reranker_maker
 from inglenook.errors import InglenookError, UserError
 from inglenook.factories import Factory, Option
@@ -19,6 +20,7 @@ from inglenook.testing.host import host_with, plugin_of
 from inglenook.types import CancelToken
 
 DATA = Path(__file__).parents[2] / "data" / "rerankers"
+RERANKER = "RERANKER cross-encoder model=./my-reranker max_length=48"
 QUESTION = "How long must a password be?"
 TEXTS = ["Ducks live near ponds.", "A password must have at least fourteen characters."]
 
@@ -97,3 +99,20 @@ def test_a_reranker_that_opens_no_formats_gets_no_model(base: Path) -> None:
 
     scores = reranker.rerank(QUESTION, TEXTS, CancelToken())
     assert scores[1] > scores[0]
+
+
+def test_an_assistant_s_passages_stand_in_the_reranker_s_order(base: Path) -> None:
+    (base / "notes").mkdir()
+    for number, text in enumerate(TEXTS * 2):
+        (base / "notes" / f"{number}.txt").write_text(f"{text} Note {number}.")
+    lines = ("FROM smollm2:135m", "FILE notes", "RETRIEVE mode=lexical", RERANKER)
+    (base / "Assistantfile").write_text("\n".join(lines))
+
+    with Assistant.from_file(base / "Assistantfile") as assistant:
+        assistant.ingest()
+        found = assistant.search("Which password, and which note of ducks?")
+
+    scores = [passage.rerank for passage in found]
+    assert len(scores) > 1
+    assert None not in scores
+    assert scores == sorted(scores, reverse=True)

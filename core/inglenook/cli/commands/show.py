@@ -64,6 +64,7 @@ def _assistant(
             "mode": profile.retrieve.mode,
             "knowledge": profile.retrieve.knowledge,
             "min_score": profile.retrieve.min_score,
+            "within": plain(profile.retrieve.narrowing),
         },
         "parameters": parameters,
         "system": profile.system or "",

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from inglenook.assistants.chat_model import ChatModel
-from inglenook.assistants.citations import Citer
+from inglenook.assistants.citations import Citer, citation_of
+from inglenook.assistants.extractive import Extractor, Scored, quotation, trimmed
 from inglenook.assistants.follow_ups import Query, query_for
+from inglenook.assistants.gate import Gate
 from inglenook.assistants.prompt import Prompt, PromptBuilder
-from inglenook.assistants.relevance import abstention, bears_on, is_small_talk, worth_reading
+from inglenook.assistants.quoting import quoted
+from inglenook.assistants.refusals import is_refusal
+from inglenook.assistants.relevance import abstention, is_small_talk, relevance, worth_reading
 from inglenook.errors import InglenookError, UserError
 from inglenook.security.pipeline import Filters
 from inglenook.security.stream import Blocked, Emission, FinishReason
@@ -30,6 +35,7 @@ from inglenook.types import (
     Passage,
     PromptProgress,
     Retrieved,
+    Sentence,
     StopReason,
     TextDelta,
     ThinkingDelta,
@@ -38,7 +44,29 @@ from inglenook.types import (
 
 __all__ = ["Answering", "failure"]
 
+SURE = 2.0
+"""From this relevance on the documents are quoted even where the model says they have nothing."""
+
 Retrieve = Callable[[Query], tuple[Passage, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How an answer that the engine gave or chose itself differs from a model's."""
+
+    sentences: tuple[Sentence, ...]
+    abstained: bool = False
+    extracted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What an answer rests on: the passages, and their sentences with the best first."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    ranked: tuple[Scored, ...]
+    relevance: float
 
 
 @dataclass(slots=True)
@@ -51,6 +79,7 @@ class _Record:
     usage: Usage = field(default_factory=Usage)
     stop_reason: StopReason = "stop"
     failed: Failed | None = None
+    ending: _Ending | None = None
 
     def note(self, event: object) -> None:
         if isinstance(event, TextDelta):
@@ -69,24 +98,32 @@ class Answering:
     """Answers questions for one assistant.
 
     Args:
-        model: Opened when it is first needed.
+        model: Gives the model, which is opened when it is first needed; never asked for where
+            answers are extractive.
         retrieve: Finds passages; None for an assistant without knowledge.
         filters: The assistant's security filters.
         system: The system prompt, or "".
         opening: Messages of the profile that come before every conversation.
         notices: Makes notices that every answer should carry (such as changed sources).
+        extractive: Whether the documents are quoted and no model is asked.
+        drops: Whether sentences that no passage carries are left out, not marked.
     """
 
     def __init__(
         self,
-        model: ChatModel,
+        model: Callable[[], ChatModel],
         retrieve: Retrieve | None,
         filters: Filters,
         system: str,
         opening: Sequence[Message],
         notices: Callable[[], Sequence[Notice]],
+        *,
+        extractive: bool = False,
+        drops: bool = False,
     ) -> None:
-        self._model = model
+        self._make_model = model
+        self._extractive = extractive and retrieve is not None
+        self._drops = drops
         self._retrieve = retrieve
         self._filters = filters
         self._system = system
@@ -126,29 +163,133 @@ class Answering:
             return
         question = judgement.text
         history = list(self._checked_history(history))
-        small_talk = is_small_talk(question)
-        found: list[Passage] = []
-        if self._retrieve is not None and not small_talk:
-            yield from self._checked_context(self._retrieve(query_for(question, history)), found)
-        yield Retrieved(tuple(found))
-        if self._retrieve is not None and not small_talk and not bears_on(found):
-            yield from self._without_model(abstention(question), tuple(found), record, "stop")
+        if self._retrieve is None or (is_small_talk(question) and not self._extractive):
+            yield Retrieved(())
+            yield from self._asked(
+                self._prompt(question, history, ()), None, cancel, session, record
+            )
             return
-        near = worth_reading(found)
-        if far := len(found) - len(near):
+        found: list[Passage] = []
+        query = query_for(question, history)
+        yield from self._checked_context(self._retrieve(query), found)
+        yield Retrieved(tuple(found))
+        ground = _ground(question, query, found)
+        if ground.relevance < 0:
+            yield from self._without_model(abstention(question), tuple(found), record, "stop")
+        elif self._extractive:
+            yield from self._quote(ground, record)
+            yield Answered(self._finished(ground, record))
+        else:
+            yield from self._from_model(ground, history, cancel, session, record)
+
+    def _from_model(
+        self,
+        ground: _Ground,
+        history: Sequence[Message],
+        cancel: CancelToken,
+        session: str,
+        record: _Record,
+    ) -> Iterator[AskEvent]:
+        near = worth_reading(ground.passages)
+        if far := len(ground.passages) - len(near):
             yield Notice(
                 "passages-far-behind",
-                f"{far} of {len(found)} passages are far behind the best; the model was not given "
-                f"{'them' if far > 1 else 'it'}.",
+                f"{far} of {len(ground.passages)} passages are far behind the best; the model was "
+                f"not given {'them' if far > 1 else 'it'}.",
             )
-        prompt = self._prompt(question, history, near)
+        if self._trims(near):
+            near = trimmed([e for e in ground.ranked if e.passage.chunk in {p.chunk for p in near}])
+            yield Notice(
+                "passages-trimmed",
+                "The model is small and was given only the sentences that bear most on the "
+                "question.",
+            )
+        prompt = self._prompt(ground.question, history, near)
         yield from prompt.notices
-        if found and not prompt.passages:
-            yield from self._without_model(abstention(question), tuple(found), record, "stop")
+        if not prompt.passages:
+            text = abstention(ground.question)
+            yield from self._without_model(text, ground.passages, record, "stop")
             return
-        yield from self._generate(prompt, cancel, session, record)
-        if record.failed is None:
-            yield Answered(self._finished(question, found, record))
+        yield from self._asked(prompt, ground, cancel, session, record)
+
+    def _trims(self, near: Sequence[Passage]) -> bool:
+        """A small model is given the sentences that the question needs, not whole passages."""
+        return self._model.small and bool(near) and not near[0].inline
+
+    def _asked(
+        self,
+        prompt: Prompt,
+        ground: _Ground | None,
+        cancel: CancelToken,
+        session: str,
+        record: _Record,
+    ) -> Iterator[AskEvent]:
+        """What the model says, as far as it may be shown, and the end."""
+        citer = None if ground is None else Citer(ground.question, ground.passages)
+        gate = Gate(citer, drops=self._drops)
+        yield from self._generate(prompt, cancel, session, record, gate)
+        if record.failed is not None:
+            return
+        if ground is not None:
+            yield from self._ending(ground, gate, record)
+        yield Answered(self._finished(ground, record))
+
+    def _ending(self, ground: _Ground, gate: Gate, record: _Record) -> Iterator[AskEvent]:
+        """What comes after the model's last word: the held text, or a quote instead of it."""
+        rest = gate.finish()
+        if gate.opened:
+            yield from _text(rest)
+        elif record.stop_reason in ("cancelled", "content_filter"):
+            yield from _text(gate.release())
+        else:
+            yield from self._instead(ground, gate, record)
+        if gate.dropped and not (record.ending and record.ending.extracted):
+            are = "sentences were" if gate.dropped > 1 else "sentence was"
+            yield Notice(
+                "sentences-dropped",
+                f"{gate.dropped} {are} left out: the documents do not carry that.",
+            )
+
+    def _instead(self, ground: _Ground, gate: Gate, record: _Record) -> Iterator[AskEvent]:
+        """Nothing that the model said is supported: decide what is said in its place."""
+        said = gate.whole.strip()
+        refused = is_refusal(said)
+        if said and not refused and gate.claims_nothing:
+            yield from _text(gate.release())
+        elif refused and ground.relevance < SURE:
+            text = gate.release()
+            yield from _text(text)
+            record.ending = _Ending(_no_claim(text), abstained=True)
+        else:
+            yield Notice(
+                "quoted-instead",
+                "No sentence of the model's answer is carried by the documents; they are quoted "
+                "instead.",
+            )
+            yield from self._quote(ground, record)
+
+    def _quote(self, ground: _Ground, record: _Record) -> Iterator[AskEvent]:
+        """The best sentence of the passages, said to be a quote, as the output filters leave it."""
+        best = quotation(ground.ranked)
+        if best is None:
+            text = abstention(ground.question)
+            yield from _text(text)
+            record.ending = _Ending(_no_claim(text), abstained=True)
+            return
+        passage, start, end = best
+        driver = self._filters.stream()
+        emissions = (
+            *driver.feed(quoted(ground.question, passage.text[start:end])),
+            *driver.finish("end"),
+        )
+        yield from _shown(emissions)
+        text = "".join(e.text for e in emissions if isinstance(e, TextDelta))
+        if driver.blocked is not None:
+            record.stop_reason = "content_filter"
+            yield Notice("answer-stopped", f"A filter stopped the answer: {driver.blocked.reason}.")
+        cited = (citation_of(passage, start, end),)
+        sentences = (Sentence(text, 0, len(text), True, cited),) if text else ()
+        record.ending = _Ending(sentences, extracted=True)
 
     def _checked_history(self, history: Sequence[Message]) -> Iterator[Message]:
         """Earlier turns as the filters let them through; what was redacted then is redacted now."""
@@ -173,6 +314,10 @@ class Answering:
             if not judgement.withheld:
                 passages.append(replace(passage, text=judgement.text))
 
+    @cached_property
+    def _model(self) -> ChatModel:
+        return self._make_model()
+
     def _prompt(
         self, question: str, history: Sequence[Message], passages: Sequence[Passage]
     ) -> Prompt:
@@ -182,11 +327,12 @@ class Answering:
             info.context_length,
             self._model.answer_tokens,
             renders_chat=info.renders_chat,
+            small=self._model.small,
         )
         return builder.build(self._system, (*self._opening, *history), question, passages)
 
     def _generate(
-        self, prompt: Prompt, cancel: CancelToken, session: str, record: _Record
+        self, prompt: Prompt, cancel: CancelToken, session: str, record: _Record, gate: Gate
     ) -> Iterator[AskEvent]:
         driver = self._filters.stream()
         thinking = self._filters.stream()
@@ -195,14 +341,15 @@ class Answering:
         with closing(stream) as events:  # type: ignore[type-var]
             for event in events:
                 if isinstance(event, TextDelta):
-                    yield from _shown(driver.feed(event.text))
+                    yield from _gated(driver.feed(event.text), gate)
                 elif isinstance(event, ThinkingDelta):
                     yield from _thought(thinking.feed(event.text))
                 elif isinstance(event, Done):
                     record.stop_reason = event.stop_reason
                     ended = "cancelled" if event.stop_reason == "cancelled" else "end"
                 elif isinstance(event, Failed):
-                    yield from _shown(driver.finish("error"))
+                    yield from _gated(driver.finish("error"), gate)
+                    yield from _text(gate.release())
                     yield event
                     return
                 elif isinstance(event, (PromptProgress, Usage, Notice)):
@@ -210,22 +357,28 @@ class Answering:
                 if driver.blocked is not None or thinking.blocked is not None:
                     break
         yield from _thought(thinking.finish(ended))
-        yield from _shown(driver.finish(ended))
+        yield from _gated(driver.finish(ended), gate)
         if blocked := driver.blocked or thinking.blocked:
             record.stop_reason = "content_filter"
             yield Notice("answer-stopped", f"A filter stopped the answer: {blocked.reason}.")
 
-    def _finished(self, question: str, found: Sequence[Passage], record: _Record) -> Answer:
+    def _finished(self, ground: _Ground | None, record: _Record) -> Answer:
         text = "".join(record.text)
+        ending = record.ending
+        if ending is None:
+            passages = ground.passages if ground else ()
+            citer = Citer(ground.question if ground else "", passages)
+            ending = _Ending(citer.cite(text))
         return Answer(
             text=text,
-            abstained=False,
+            abstained=ending.abstained,
             stop_reason=record.stop_reason,
-            sentences=Citer(question, found).cite(text),
-            passages=tuple(found),
+            sentences=ending.sentences,
+            passages=ground.passages if ground else (),
             findings=tuple(record.findings),
             usage=record.usage,
             notices=tuple(record.notices),
+            extracted=ending.extracted,
         )
 
     def _without_model(
@@ -233,19 +386,30 @@ class Answering:
     ) -> Iterator[AskEvent]:
         """An answer that the engine gives itself, without asking the model."""
         yield TextDelta(text)
-        sentences = Citer("", ()).cite(text)
         yield Answered(
             Answer(
                 text=text,
                 abstained=True,
                 stop_reason=reason,
-                sentences=sentences,
+                sentences=_no_claim(text),
                 passages=found,
                 findings=tuple(record.findings),
                 usage=record.usage,
                 notices=tuple(record.notices),
             )
         )
+
+
+def _ground(question: str, query: Query, found: Sequence[Passage]) -> _Ground:
+    """The passages with their sentences, held against what the question leans on as well."""
+    asked = query.whole if query.leans else question
+    ranked = tuple(Extractor().rank(asked, found))
+    return _Ground(question, tuple(found), ranked, relevance(asked, found, ranked))
+
+
+def _no_claim(text: str) -> tuple[Sentence, ...]:
+    """The sentences of what the engine says itself, which needs no support."""
+    return Citer("", ()).cite(text)
 
 
 def failure(error: InglenookError) -> Failed:
@@ -261,6 +425,19 @@ def _shown(emissions: Sequence[Emission]) -> Iterator[TextDelta | Finding | Noti
     for emission in emissions:
         if not isinstance(emission, Blocked):
             yield emission
+
+
+def _gated(emissions: Sequence[Emission], gate: Gate) -> Iterator[TextDelta | Finding | Notice]:
+    for emission in _shown(emissions):
+        if isinstance(emission, TextDelta):
+            yield from _text(gate.feed(emission.text))
+        else:
+            yield emission
+
+
+def _text(text: str) -> Iterator[TextDelta]:
+    if text:
+        yield TextDelta(text)
 
 
 def _thought(emissions: Sequence[Emission]) -> Iterator[ThinkingDelta | Finding | Notice]:

@@ -263,6 +263,7 @@ class Assistant:
         cancel: CancelToken | None = None,
         *,
         within: Narrowing | None = None,
+        extractive: bool = False,
     ) -> Iterator[AskEvent]:
         """Stream an answer; ends in exactly one `Answered` or `Failed`.
 
@@ -271,12 +272,13 @@ class Assistant:
             history: The earlier turns, oldest first.
             cancel: Stops the answer; what was said so far is kept.
             within: The sources and sections to answer from, beside what the profile says.
+            extractive: Quote the documents and ask no model, whatever the profile says.
         """
-        if within and self.knowledge is None:
+        if (within or extractive) and self.knowledge is None:
             yield failure(self._no_documents())
             return
         cancel = cancel or CancelToken()
-        answering = self._answering(within, cancel)
+        answering = self._answering(within, cancel, extractive=extractive)
         for event in answering.events(question, history, cancel, self._session):
             if isinstance(event, Answered):
                 yield Answered(pointing_at_chunks(event.answer))
@@ -304,8 +306,9 @@ class Assistant:
         raise AssertionError("a stream of an answer ends in Answered or Failed")
 
     def open(self) -> None:
-        """Load the model now instead of with the first question."""
-        self._model.open()
+        """Load the model now instead of with the first question, if questions need one."""
+        if self.knowledge is None or self.profile.retrieve.answer != "extractive":
+            self._model.open()
 
     @property
     def remote(self) -> str:
@@ -318,14 +321,19 @@ class Assistant:
         self._model_opened = True
         return model
 
-    def _answering(self, within: Narrowing | None, cancel: CancelToken) -> Answering:
+    def _answering(
+        self, within: Narrowing | None, cancel: CancelToken, *, extractive: bool
+    ) -> Answering:
+        options = self.profile.retrieve
         return Answering(
-            self._model,
+            lambda: self._model,
             None if self.knowledge is None else partial(self._passages, within, cancel),
             self._filters,
             self.profile.system or "",
             [Message.of(_role(role), text) for role, text in self.profile.messages],
             self._standing_notices,
+            extractive=extractive or options.answer == "extractive",
+            drops=options.unsupported == "drop",
         )
 
     def _standing_notices(self) -> Sequence[Notice]:

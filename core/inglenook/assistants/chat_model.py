@@ -31,6 +31,7 @@ class ChatModel:
         runtime: Not open yet.
         template: Makes the chat template once the runtime is open.
         parameters: What profile and model state, by Ollama's names.
+        small: Whether it follows only the plainest instructions.
     """
 
     def __init__(
@@ -38,7 +39,10 @@ class ChatModel:
         runtime: Runtime,
         template: Callable[[RuntimeInfo], ChatTemplate],
         parameters: Mapping[str, Any],
+        *,
+        small: bool = False,
     ) -> None:
+        self.small = small
         self._runtime = runtime
         self._make_template = template
         self._parameters = parameters
@@ -121,4 +125,3 @@ class ChatModel:
     def close(self) -> None:
         self._runtime.close()
         self._info = None
-

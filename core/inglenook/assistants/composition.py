@@ -35,6 +35,8 @@ __all__ = ["make_chat_model", "make_filters", "make_knowledge", "model_files", "
 
 DEFAULT_CONTEXT = 4096
 """Tokens of context where the profile states none and the model was trained for at least these."""
+SMALL_MODEL_BYTES = 1_600_000_000
+"""Two billion parameters in the usual 4 to 6 bits; such models need plainer prompts."""
 DEFAULT_EMBEDDER = "minilm"
 DEFAULT_SPLITTER = "sentences"
 DEFAULT_STORE = "chroma"
@@ -99,7 +101,14 @@ def make_chat_model(
     worker = RuntimeWorker(
         entry.factory.load, files, runtime_options(profile, base, parameters, files), log
     )
-    return ChatModel(worker, partial(_chat_template, profile, files), parameters)
+    template = partial(_chat_template, profile, files)
+    return ChatModel(worker, template, parameters, small=_is_small(files))
+
+
+def _is_small(files: ModelFiles) -> bool:
+    """Whether a model on this disk has about two billion parameters or less."""
+    size_bytes = sum(path.stat().st_size for path in files.files.values() if path.is_file())
+    return 0 < size_bytes <= SMALL_MODEL_BYTES
 
 
 def runtime_options(

@@ -16,6 +16,7 @@ from inglenook.types import (
     Finding,
     Notice,
     Passage,
+    PassagePart,
     PromptProgress,
     Retrieved,
     Sentence,
@@ -46,6 +47,7 @@ def answer_form(answer: Answer) -> dict[str, Any]:
         "version": VERSION,
         "answer": answer.text,
         "abstained": answer.abstained,
+        "extracted": answer.extracted,
         "stop_reason": answer.stop_reason,
         "sentences": [_sentence(sentence) for sentence in answer.sentences],
         "passages": [passage_form(passage) for passage in answer.passages],
@@ -69,7 +71,8 @@ def event_form(event: object) -> dict[str, Any]:
 
 def passage_form(passage: Passage) -> dict[str, Any]:
     """A passage, with its place and all its scores."""
-    return {**plain(passage), "locator": _locator(passage)}
+    parts = [{**plain(part), "locator": _locator(part)} for part in passage.parts]
+    return {**plain(passage), "locator": _locator(passage), "parts": parts}
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def _sentence(sentence: Sentence) -> dict[str, Any]:
     }
 
 
-def _locator(place: Passage | Citation) -> dict[str, Any]:
+def _locator(place: Passage | PassagePart | Citation) -> dict[str, Any]:
     return {"kind": place.locator.kind, "value": place.locator.value}
 
 

@@ -44,11 +44,15 @@ def events_of(
     question: str,
     history: Sequence[Message] = (),
     within: Narrowing | None = None,
+    *,
+    extractive: bool = False,
 ) -> Iterator[AskEvent]:
     """The events of an answer; Ctrl-C stops it, and what was said so far is kept."""
     cancel = CancelToken()
     with stopped_by_interrupt(cancel):
-        yield from assistant.ask_events(question, history, cancel, within=within)
+        yield from assistant.ask_events(
+            question, history, cancel, within=within, extractive=extractive
+        )
 
 
 def print_answer(
@@ -57,6 +61,8 @@ def print_answer(
     question: str,
     history: Sequence[Message] = (),
     within: Narrowing | None = None,
+    *,
+    extractive: bool = False,
 ) -> Answer:
     """Ask and show. Raises the error of an answer that failed.
 
@@ -64,7 +70,7 @@ def print_answer(
     once it is whole, with the marks in their places.
     """
     live = _LiveAnswer(terminal)
-    for event in events_of(assistant, question, history, within):
+    for event in events_of(assistant, question, history, within, extractive=extractive):
         if isinstance(event, Answered):
             live.finish()
             _print_end(terminal, event.answer, grounded=assistant.knowledge is not None)
@@ -92,9 +98,9 @@ class _LiveAnswer:
         if isinstance(event, TextDelta):
             self._text(event.text)
         elif isinstance(event, Notice):
-            # It would stand in the middle of the text: it is shown after it. Which of the
+            # It would stand in the middle of the text: it is shown after it. Which parts of the
             # passages the model was given says nothing where passages are not listed.
-            if event.code != "passages-far-behind":
+            if event.code not in ("passages-far-behind", "passages-trimmed"):
                 self.notices.append(event.message)
         elif isinstance(event, Finding):
             self.notices.append(f"{event.filter}: {event.label} ({event.action.name.lower()})")

@@ -15,6 +15,8 @@ __all__ = ["FileRule", "PartChoice", "Profile", "RetrieveOptions"]
 DEVICES = ("npu", "gpu", "cpu")
 MODES = ("lexical", "vector", "hybrid")
 KNOWLEDGE = ("auto", "retrieve", "inline")
+ANSWERS = ("model", "extractive")
+UNSUPPORTED = ("mark", "drop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class RetrieveOptions:
         min_score: Passages below this score are left out; None keeps all. -1 to 1.
         path, type, section: What is searched, as written: several are parted by commas.
         since, until: The days between which a source was changed last; "" has no bound.
+        answer: Who answers: the `model`, or code that quotes (`extractive`).
+        unsupported: What becomes of a sentence that no passage carries: `mark` or `drop`.
         given: The names of those that the file states, sorted; they override inherited ones.
     """
 
@@ -68,6 +72,8 @@ class RetrieveOptions:
     since: str = ""
     until: str = ""
     section: str = ""
+    answer: str = "model"
+    unsupported: str = "mark"
     given: tuple[str, ...] = ()
 
     @property

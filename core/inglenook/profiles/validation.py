@@ -20,9 +20,11 @@ from inglenook.profiles.parameters import (
 from inglenook.profiles.parser import Parsed
 from inglenook.profiles.problems import Problem, Severity, did_you_mean, shown
 from inglenook.profiles.profile import (
+    ANSWERS,
     DEVICES,
     KNOWLEDGE,
     MODES,
+    UNSUPPORTED,
     FileRule,
     PartChoice,
     Profile,
@@ -399,7 +401,12 @@ def _read_narrowing(key: str, text: str) -> str:
 
 
 def _read_retrieve(key: str, text: str) -> int | float | str:
-    choices = {"mode": MODES, "knowledge": KNOWLEDGE}
+    choices = {
+        "mode": MODES,
+        "knowledge": KNOWLEDGE,
+        "answer": ANSWERS,
+        "unsupported": UNSUPPORTED,
+    }
     if key in choices:
         if text not in choices[key]:
             raise ValueError(
@@ -419,5 +426,5 @@ def _read_retrieve(key: str, text: str) -> int | float | str:
         return float(text) + 0.0
     if key in _NARROWING:
         return _read_narrowing(key, text)
-    allowed = ("top_k", "mode", "knowledge", "min_score", *_NARROWING)
+    allowed = ("top_k", "min_score", *choices, *_NARROWING)
     raise ValueError(_unknown_option("RETRIEVE", key, allowed))

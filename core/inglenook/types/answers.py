@@ -134,7 +134,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer with everything that was found out about it."""
+    """A finished answer with everything that was found out about it.
+
+    `abstained` says that it gives no answer; `extracted`, that it is a quote from the documents
+    that code chose, and no model's words.
+    """
 
     text: str
     abstained: bool
@@ -144,6 +148,7 @@ class Answer:
     findings: tuple[Finding, ...] = ()
     usage: Usage = field(default_factory=Usage)
     notices: tuple[Notice, ...] = ()
+    extracted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

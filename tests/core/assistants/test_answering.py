@@ -68,7 +68,7 @@ class Scene:
             return tuple(passages or ())
 
         self.answering = Answering(
-            self.model,
+            lambda: self.model,
             None if passages is None else retrieve,
             Filters(tuple(rules), "test"),
             system,
@@ -163,7 +163,8 @@ def test_a_short_follow_up_is_searched_with_the_turn_before() -> None:
 
 
 def test_a_cancel_keeps_what_was_said() -> None:
-    events = Scene("word " * 200, delay_s=0.005).events(cancel_after=5)
+    text = "At least 14 characters. " + "word " * 200
+    events = Scene(text, delay_s=0.005).events(cancel_after=5)
 
     assert isinstance(events[-1], Answered)
     answer = events[-1].answer

@@ -11,8 +11,9 @@ from inglenook.cli.narrowing import narrowing_from, narrowing_options
 from inglenook.cli.session import Session
 
 if TYPE_CHECKING:
-    from inglenook.assistants.assistant import Assistant
-    from inglenook.types import Narrowing, Notice
+    from collections.abc import Iterator
+
+    from inglenook.types import AskEvent, Notice
 
 
 @click.command()
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option("--stream", is_flag=True, help="With --json: one event a line, as it happens.")
 @click.option("--no-ingest", is_flag=True, help="Do not read documents first, ever.")
+@click.option("--extractive", is_flag=True, help="Quote the documents; no model is asked.")
 @narrowing_options
 @click.pass_obj
 def ask(
@@ -31,6 +33,7 @@ def ask(
     as_json: bool,
     stream: bool,
     no_ingest: bool,
+    extractive: bool,
     **narrowing: str | tuple[str, ...],
 ) -> int:
     """Ask NAME (an assistant, an Assistantfile or a model) one question.
@@ -48,6 +51,7 @@ def ask(
     within = narrowing_from(narrowing)
 
     def work() -> int:
+        from inglenook.cli.answers import events_of, exit_code, print_answer
         from inglenook.cli.ingestion import prepare
 
         with session.installation.assistant(name) as assistant:
@@ -56,12 +60,11 @@ def ask(
                 return code
             if as_json:
                 notices = _lost_sources(assistant.name) if code else ()
-                return max(
-                    code, _ask_json(session, assistant, text, within, notices, stream=stream)
-                )
-            from inglenook.cli.answers import exit_code, print_answer
-
-            answer = print_answer(session.terminal, assistant, text, within=within)
+                events = events_of(assistant, text, within=within, extractive=extractive)
+                return max(code, _ask_json(session, events, notices, stream=stream))
+            answer = print_answer(
+                session.terminal, assistant, text, within=within, extractive=extractive
+            )
             return max(code, exit_code(answer))
 
     return with_consent(session, name, work)
@@ -77,9 +80,7 @@ def _lost_sources(name: str) -> tuple[Notice, ...]:
 
 def _ask_json(
     session: Session,
-    assistant: Assistant,
-    question: str,
-    within: Narrowing,
+    events: Iterator[AskEvent],
     notices: tuple[Notice, ...],
     *,
     stream: bool,
@@ -91,7 +92,7 @@ def _ask_json(
     code = 0
     for notice in notices if stream else ():
         session.terminal.json(event_form(notice), line=True)
-    for given in answers.events_of(assistant, question, within=within):
+    for given in events:
         event = given
         if isinstance(given, Answered):
             whole = replace(given.answer, notices=(*notices, *given.answer.notices))

@@ -37,27 +37,34 @@ def read_beir(folder: Path, split: str) -> EvaluationSet:
         )
     missing = sum(document not in known for q in questions for document in q.relevant)
     unasked = len(judged) - len(questions)
+    blank = sum(not document.whole.strip() for document in documents)
     return EvaluationSet(
         folder.resolve().name,
         "beir",
         questions,
         documents,
         split,
-        tuple(_notices(split, missing, unasked)),
+        tuple(_notices(split, missing, unasked, blank)),
     )
 
 
-def _notices(split: str, missing: int, unasked: int) -> Iterator[str]:
+def _notices(split: str, missing: int, unasked: int, blank: int) -> Iterator[str]:
+    if blank:
+        yield f"{_count(blank, 'document')} of corpus.jsonl without text cannot be found."
     if missing:
         yield (
-            f"qrels/{split}.tsv names {missing} documents that corpus.jsonl does not have; they "
-            "count as not found."
+            f"{_count(missing, 'document')} that qrels/{split}.tsv names, and corpus.jsonl does "
+            "not have, count as not found."
         )
     if unasked:
         yield (
-            f"{unasked} queries of qrels/{split}.tsv are left out: they have no text, or no "
-            "document is right for them."
+            f"{_count(unasked, 'judged query', 'judged queries')} without text, or without a right "
+            "document, are left out."
         )
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _qrels_file(folder: Path, split: str) -> Path:

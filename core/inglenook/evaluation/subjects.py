@@ -33,7 +33,8 @@ __all__ = [
 DEFAULT_MODE = "hybrid"
 SET_SYSTEM = "Answer the question from the passages, in as few words as possible."
 """The system prompt over a data set, which has no Assistantfile of its own."""
-_SET_PARAMETERS = {"temperature": 0.0, "seed": 0}
+SET_PARAMETERS = {"temperature": 0.0, "seed": 0, "num_predict": 128}
+"""A small model may go on for ever; what was asked for is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _for_set(profile: Profile, choices: Choices, mode: str) -> Profile:
         profile,
         models=(choices.model,) if choices.model is not None else profile.models,
         system=SET_SYSTEM,
-        parameters=FrozenMapping(_SET_PARAMETERS),
+        parameters=FrozenMapping(SET_PARAMETERS),
         embedder=PartChoice(choices.embedder) if choices.embedder is not None else None,
         retrieve=replace(profile.retrieve, mode=mode, given=("mode",)),
     )

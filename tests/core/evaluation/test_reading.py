@@ -53,7 +53,7 @@ def test_a_judged_document_that_is_not_there_is_told(beir):
     read = read_dataset(beir)
 
     assert "dodo" in read.questions[0].relevant
-    assert "names 1 documents that corpus.jsonl does not have" in read.notices[0]
+    assert "1 document that qrels/test.tsv names, and corpus.jsonl does not have" in read.notices[0]
 
 
 def spoil_line(path: Path, number: int, text: str) -> None:

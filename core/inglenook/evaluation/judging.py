@@ -53,7 +53,7 @@ class Judge:
             self.document_of(source)
             for passage in passages
             # Folded into one passage are all sources that say the same.
-            for source in (passage.source, *getattr(passage, "also", ()))
+            for source in (passage.source, *passage.also)
         )
         return Ranked(tuple(dict.fromkeys(documents)), question.relevant)
 
@@ -69,7 +69,8 @@ class Judge:
 
     def citations(self, question: Question, answer: Answer) -> tuple[Cited, ...]:
         """What the answer cites, each passage once."""
-        texts = {passage.chunk: passage.text for passage in answer.passages}
+        # A passage may be several chunks that stand beside each other, and be cited by any.
+        texts = {chunk: passage.text for passage in answer.passages for chunk in passage.chunks}
         cited: dict[str, Citation] = {}
         for sentence in answer.sentences:
             for citation in sentence.citations:

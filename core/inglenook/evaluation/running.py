@@ -110,6 +110,7 @@ class Questioning:
             result,
             answer=outcome.text,
             refused=outcome.abstained,
+            extracted=outcome.extracted,
             citations=cited,
             scores={**result.scores, **scores},
         )

@@ -53,6 +53,7 @@ class QuestionResult:
         first_right: The rank, from 1, of the first right document; None if none was found.
         answer: What was answered; None if no model was asked.
         refused: The answer says that the documents do not hold it.
+        extracted: The answer is a quote that code chose, and no model's words.
         citations: What the answer cites.
         error: Why there is no answer, or "".
         search_s, answer_s: Seconds that searching and answering took.
@@ -68,6 +69,7 @@ class QuestionResult:
     first_right: int | None = None
     answer: str | None = None
     refused: bool = False
+    extracted: bool = False
     citations: tuple[Cited, ...] = ()
     error: str = ""
     search_s: float = 0.0

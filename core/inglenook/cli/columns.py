@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = ["columns", "count", "megabytes", "shortened", "table_with_remarks", "wrapped"]
 
 _GAP = "  "
+_NARROW = 12
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -41,7 +42,7 @@ def table_with_remarks(
     # One name that is very long does not push all others apart.
     others = sum(widths) - widths[longest] + len(_GAP) * len(head)
     widths[longest] = min(widths[longest], max(width - others, width // 3))
-    indent = " " * (widths[0] + len(_GAP))
+    indent = " " * (widths[0] + len(_GAP) if widths[0] <= _NARROW else len(_GAP))
     lines = []
     for cells, remark in zip(table, ("", *(remark for _, remark in rows)), strict=True):
         line = _line(cells, widths)

@@ -20,7 +20,7 @@ from typing import Any
 
 from inglenook.errors import InglenookError, LoadError
 from inglenook.knowledge.loaders import LoaderEntry, LoaderTable
-from inglenook.knowledge.media import true_extension
+from inglenook.knowledge.media import HEAD_BYTES, true_extension
 from inglenook.types import (
     PART_FAILED,
     CancelToken,
@@ -170,6 +170,9 @@ class _Run:
     ) -> Iterator[Section | Notice | None]:
         """Read a file as what its name says or, if it is no such thing, as what it is."""
         given = False
+        if request.extension and not self._table.knows(request.name):
+            said = f"no loader knows {request.extension}; it was read as plain text"
+            yield _notice("read-as-text", member, said)
         try:
             for item in self._as_named(request, self._chain(request), member, depth):
                 given = given or isinstance(item, Section)
@@ -308,7 +311,7 @@ class _Run:
             yield Notice(PART_FAILED, f"{path}: too large: it lies too deep in other files")
             return
         chain = self._table.chain(part.name)
-        if not chain:
+        if not self._table.fits(part.name, part.data[:HEAD_BYTES]):
             yield Notice("part-skipped", f"{path}: no loader reads this kind of file")
             return
         try:

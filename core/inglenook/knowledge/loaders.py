@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.host import Host, Registered
+from inglenook.knowledge.media import HEAD_BYTES, has_known_start, is_text
 
 __all__ = ["LoaderEntry", "LoaderTable"]
 
@@ -42,7 +43,7 @@ class LoaderTable:
 
     Args:
         by_extension: Extension, with its dot -> loaders.
-        plain: What reads a file without an extension, if it is text.
+        plain: What reads text of no extension, or of one that no loader knows.
     """
 
     by_extension: Mapping[str, tuple[LoaderEntry, ...]]
@@ -63,13 +64,37 @@ class LoaderTable:
         return cls({key: tuple(entries) for key, entries in by_extension.items()}, plain)
 
     def chain(self, name: str) -> tuple[LoaderEntry, ...]:
-        """The loaders for a file of this name; empty if none reads it."""
-        extension = Path(name).suffix.lower()
-        return self.by_extension.get(extension, ()) if extension else self.plain
+        """The loaders for a file of this name; empty if none reads it.
+
+        For a name that says nothing they are those for plain text: see `fits`.
+        """
+        return self.by_extension.get(_extension(name), self.plain)
+
+    def knows(self, name: str) -> bool:
+        """Whether a loader says that it reads files of this name."""
+        return _extension(name) in self.by_extension
+
+    def fits(self, name: str, head: bytes) -> bool:
+        """Whether a file of this name that begins like this can be read.
+
+        Where the name says nothing the content decides: text is read whatever its extension, and
+        a document without any extension as what it is.
+        """
+        if self.knows(name):
+            return True
+        bare = not _extension(name)
+        return bool(self.plain) and (is_text(head) or (bare and has_known_start(head)))
 
     def accepts(self, path: Path) -> bool:
-        """Whether a loader says that it reads files of this name."""
-        return bool(self.chain(path.name))
+        """Whether a loader reads this file. Looks into it only if its name does not say."""
+        if self.knows(path.name):
+            return True
+        try:
+            with path.open("rb") as file:
+                return self.fits(path.name, file.read(HEAD_BYTES))
+        except OSError:
+            # That it cannot be read is told when it is to be read.
+            return bool(self.plain)
 
     def identity(self, path: Path) -> str:
         """The names and versions of the loaders that may read this file; "" if none does."""
@@ -78,6 +103,10 @@ class LoaderTable:
     @property
     def extensions(self) -> tuple[str, ...]:
         return tuple(sorted(self.by_extension))
+
+
+def _extension(name: str) -> str:
+    return Path(name).suffix.lower()
 
 
 def _rank(entry: Registered) -> tuple[bool, bool, int]:

@@ -76,6 +76,21 @@ def test_people_see_what_was_done_and_what_failed_once(running, papers):
     assert "Stopped watching.\n" in ran.err
 
 
+def test_what_was_told_before_is_counted_when_the_watching_begins_again(running, nook, papers):
+    papers.write("noise.txt", NOISE)
+    papers.write("film.mov", NOISE)
+    nook("ingest", "./papers")
+    ran = running("ingest", "./papers", "--watch")
+    ran.wait_for("nook kb status ./papers lists them")
+    ran.wait_for("1 note as before")
+    papers.write("three.txt", "The third paper is about voles.\n")
+    ran.wait_for("1 added, 2 unchanged, 1 failed before")
+    assert ran.stop() == 130
+    assert not any("noise.txt" in line for line in ran.out)
+    assert not any("film.mov" in line for line in (*ran.out, *ran.err))
+    assert sum("lists them" in line for line in ran.out) == 1
+
+
 def test_thousands_of_changes_are_a_few_runs(watched, papers):
     for number in range(3000):
         (papers.documents / f"{number}.txt").write_text(f"Number {number}.\n")

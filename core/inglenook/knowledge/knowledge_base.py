@@ -36,6 +36,7 @@ from inglenook.types import (
 
 if TYPE_CHECKING:
     from inglenook.knowledge.drafting import Drafter
+    from inglenook.knowledge.explanation import Balance
     from inglenook.knowledge.loaders import LoaderTable
     from inglenook.knowledge.plan import Step
     from inglenook.knowledge.search import Search, Wanted
@@ -97,6 +98,7 @@ class KnowledgeBase:
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
         self._retriever: Any = None
+        self._vectors: Any = None
         self._projection: Any = None
         self._store_problem = "There is no vector store."
         self._lock = threading.RLock()
@@ -402,15 +404,13 @@ class KnowledgeBase:
             catalog.sweep()
             # Those that are being built too: their embeddings are in use.
             others = sorted(self.folder.parent.glob("*/catalog-*.sqlite"))
-            freed = drop_set_aside(self.folder)
-            freed += free_space(catalog, others, self._embeddings_file)
-            wasteful = self._store_folder.is_dir() and is_wasteful(
-                self.folder, catalog.count_chunks()
-            )
-        if wasteful and self._recipe.make_store is not None and self.matches_recipe:
-            before = bytes_under(self._store_folder)
+            freed = drop_set_aside(self.folder) + free_space(catalog, others, self._embeddings_file)
+            wasteful = is_wasteful(self.folder, catalog.count_chunks())
+        store = self._store_folder
+        if wasteful and store.is_dir() and self._recipe.make_store and self.matches_recipe:
+            freed += bytes_under(store)
             self.rebuild_store(CancelToken())
-            freed += before - bytes_under(self._store_folder)
+            freed -= bytes_under(store)
         return freed
 
     # --- out --------------------------------------------------------------------------------
@@ -431,13 +431,16 @@ class KnowledgeBase:
         with self._lock:
             catalog = self._open_catalog()  # the newest: another process may have swapped it
             extensions = self._recipe.loaders().extensions
-            yield Search(catalog, self.retrieve, self._trust_in, self._open_reranker, extensions)
+            yield Search(catalog, self.retrieve, self._balance, self._open_reranker, extensions)
 
-    def _trust_in(self, question: str) -> float:
-        """How far the vectors count for a question, 0 to 1; 0 too where there are none in step."""
+    def _balance(self, question: str) -> Balance:
+        """How much the vectors count for a question; not at all where there are none in step."""
+        from inglenook.knowledge.explanation import Balance, balance_of
+
         if not self.matches_recipe or not self._open_embedder().dimension:
-            return 0.0
-        return float(self._trusted(question).trust)
+            return Balance(0.0)
+        self._open_retriever()
+        return balance_of(self._vectors, self._trusted(question))
 
     def retrieve(
         self, question: str, limit: int, mode: str, *, allowed: frozenset[int] | None = None
@@ -458,9 +461,8 @@ class KnowledgeBase:
                     "The documents were read with another embedder or splitter.",
                     hint="Run `nook ingest` for this assistant, or ask with mode=lexical.",
                 )
-            only = {} if allowed is None else {"allowed": allowed}
-            found = self._open_retriever().retrieve(question, limit, mode, trusted, **only)
-            return tuple(found)
+            retriever = self._open_retriever()
+            return tuple(retriever.retrieve(question, limit, mode, trusted, allowed=allowed))
 
     def _trusted(self, question: str) -> Any:
         from inglenook.knowledge.retrieve import VectorTrust
@@ -479,7 +481,8 @@ class KnowledgeBase:
             vectors: Any = None
             if catalog.count_chunks() >= self._recipe.exact_scan_limit:
                 vectors = self._open_projection(catalog)
-            self._retriever = Retriever(catalog, vectors or ExactScan(catalog))
+            self._vectors = vectors or ExactScan(catalog)
+            self._retriever = Retriever(catalog, self._vectors)
         return self._retriever
 
     def _open_projection(self, catalog: Catalog) -> Any:

@@ -16,7 +16,6 @@ from inglenook.assistants.relevance import is_small_talk
 from inglenook.assistants.sentences import sentence_spans
 from inglenook.assistants.support import (
     CAPITALS_SAY_LITTLE,
-    ENOUGH,
     Claim,
     Evidence,
     Judge,
@@ -99,17 +98,23 @@ class Citer:
     def _citations(self, claim: Claim) -> tuple[Citation, ...]:
         few = len(claim.content) < FEW_WORDS
         good: list[tuple[float, _Place]] = []
-        swapped: list[_Place] = []
+        otherwise: list[_Place] = []
+        nearest = 0.0
         for place in self._places:
             if few and place.about < ABOUT_THE_QUESTION * self._most_about:
                 continue
             verdict = self._judge.verdict(claim, place.evidence)
-            if verdict.wrong == "swapped" and place.span == 0:
-                swapped.append(place)
-            elif not verdict.wrong and verdict.share >= ENOUGH:
+            if verdict.wrong in ("swapped", "negation") and place.span == 0:
+                otherwise.append(place)
+                nearest = max(nearest, verdict.share)
+            elif not verdict.wrong:
                 good.append((verdict.share, place))
-        # What contradicts a sentence is not outweighed by its neighbours.
-        good = [(share, p) for share, p in good if not any(_within(o, p) for o in swapped)]
+        # What says otherwise is not outweighed by its neighbours, nor by what is less near.
+        good = [
+            (share, place)
+            for share, place in good
+            if share >= nearest and not any(_within(other, place) for other in otherwise)
+        ]
         # A claim of few words stands in many places: the question's words tell which is meant.
         # One of many words is quoted as shortly as carries it.
         good.sort(

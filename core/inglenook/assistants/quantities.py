@@ -23,7 +23,15 @@ from inglenook.assistants.number_words import (
 )
 from inglenook.knowledge.lexical import fold
 
-__all__ = ["Date", "Quantities", "Quantity", "carries", "folded_digits", "read_quantities"]
+__all__ = [
+    "Date",
+    "Quantities",
+    "Quantity",
+    "carries",
+    "folded_digits",
+    "is_numeric",
+    "read_quantities",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,13 @@ def _carries_date(place: Quantities, plain: set[str], date: Date) -> bool:
                 if year_said and month == reading[1] and day in (None, reading[2]):
                     return True
     return False
+
+
+def is_numeric(word: str) -> bool:
+    """Whether a folded word is part of a number or a date, if only perhaps."""
+    return any(c.isdigit() for c in word) or any(
+        _in(table, word) is not None for table in (NUMBERS, TENS, ORDINALS, SCALES, MONTHS)
+    )
 
 
 # --- dates ------------------------------------------------------------------------------------

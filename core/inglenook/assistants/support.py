@@ -8,17 +8,20 @@ number, name or word may stand in the slot of another one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from inglenook.assistants.quantities import Quantities, carries, read_quantities
+from inglenook.assistants.quantities import Quantities, carries, is_numeric, read_quantities
 from inglenook.assistants.word_matching import Token, WordMatching, akin
 
 __all__ = ["ENOUGH", "Claim", "Evidence", "Judge", "Verdict"]
 
 ENOUGH = 0.6
 """The share of a sentence's informative words that must stand in the place."""
+LONG = 6
+ENOUGH_OF_MANY = 0.7
+"""The same for a sentence of more than `LONG` of them: by chance many stand anywhere."""
 CAPITALS_SAY_LITTLE = 0.3
 """Above this share of capitals inside sentences they do not mark names, as in German."""
 REACH = 3
@@ -71,7 +74,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found: `share` of the words, or why not ("number", "name", "words", …)."""
+    """What was found: the `share` of the words that stand there, and what is `wrong`.
+
+    That is "number", "name" or "words" for what is missing, "negation" or "swapped" for what
+    the place says otherwise, and "" for nothing.
+    """
 
     share: float
     wrong: str = ""
@@ -97,21 +104,20 @@ class Judge:
     def claim(self, text: str) -> Claim:
         """Take a sentence apart."""
         tokens = tuple(self._words.tokens(text))
-        numeric = {t for t in tokens if read_quantities(t.word)}
-        content = tuple(t for t in tokens if t.content and t not in numeric)
+        content = tuple(t for t in tokens if t.content and not is_numeric(t.word))
         return Claim(tokens, read_quantities(text), content)
 
     def verdict(self, claim: Claim, place: Evidence) -> Verdict:
-        """Whether the place carries the claim; `share` is 0 where something is wrong."""
+        """Whether the place carries the claim."""
         if not self._numbers_stand(claim, place):
             return Verdict(0.0, "number")
         if any(not self._name_stands(token, place) for token in self._names(claim)):
             return Verdict(0.0, "name")
         share = self._share(claim, place)
-        if share < ENOUGH:
+        if share < (ENOUGH if len(claim.content) <= LONG else ENOUGH_OF_MANY):
             return Verdict(share, "words")
         if _polarity_differs(claim.tokens, place.tokens):
-            return Verdict(0.0, "negation")
+            return Verdict(share, "negation")
         if self._is_swapped(claim, place):
             return Verdict(share, "swapped")
         return Verdict(share)
@@ -157,18 +163,16 @@ class Judge:
     # --- what must not be exchanged -----------------------------------------------------------
 
     def _is_swapped(self, claim: Claim, place: Evidence) -> bool:
-        return (
-            _in_another_slot(
-                _Slots.of(claim.tokens, _is_number), _Slots.of(place.tokens, _is_number)
-            )
-            or (
-                self._capitals
-                and _in_another_slot(
-                    _Slots.of(claim.tokens, _is_name), _Slots.of(place.tokens, _is_name)
-                )
-            )
-            or _word_exchanged(claim, place, self._asked)
-        )
+        if _in_another_slot(
+            _slots(claim.tokens, _number_in(claim.quantities)),
+            _slots(place.tokens, _number_in(place.quantities)),
+        ):
+            return True
+        if self._capitals and _in_another_slot(
+            _slots(claim.tokens, _name, runs=True), _slots(place.tokens, _name, runs=True)
+        ):
+            return True
+        return _word_exchanged(claim, place, self._asked)
 
 
 # --- denial -----------------------------------------------------------------------------------
@@ -184,14 +188,11 @@ def _polarity_differs(claim: Sequence[Token], place: Sequence[Token]) -> bool:
     A denial is about the informative words after it, so "must not be shared, and must have 14
     characters" does not deny that it must have 14.
     """
-    said, denied = _denied(claim, 2), _denied(place, 2)
+    denied = _denied(place, 2)
     has_soft = any(token.word.startswith(_SOFT_NEGATIONS) for token in place)
     if any(_negates(token) for token in claim):
-        shared = _keys(claim)
         near = any(_meets(token, denied) for token in claim if token.content)
-        if has_soft or near or (said and any(_meets(token, said) for token in denied)):
-            return False
-        return not any(_negates(token) and token.keys & shared for token in place)
+        return not (has_soft or near)
     if any(token.word.startswith(_SOFT_NEGATIONS) for token in claim):
         return False
     first = _denied(place, 1)
@@ -220,21 +221,27 @@ def _meets(token: Token, others: Sequence[Token]) -> bool:
     return any(token.keys & other.keys or akin(token.word, other.word) for other in others)
 
 
-def _keys(tokens: Sequence[Token]) -> frozenset[str]:
-    return frozenset(key for token in tokens for key in token.keys)
-
-
 # --- slots ------------------------------------------------------------------------------------
 
 
-def _is_number(token: Token) -> str:
-    found = read_quantities(token.word)
-    return found.numbers[0].value if found else ""
+_Kind = Callable[[Token], frozenset[str]]
+"""What of one kind a token is; empty for a token of another kind."""
 
 
-def _is_name(token: Token) -> str:
-    is_name = token.capital and token.content and not _is_number(token)
-    return token.word if is_name else ""
+def _number_in(quantities: Quantities) -> _Kind:
+    """Numbers of a text that stand by themselves, not in a date or written in several words."""
+    values = {number.value for number in quantities.numbers}
+
+    def kind(token: Token) -> frozenset[str]:
+        found = read_quantities(token.word)
+        return frozenset(n.value for n in found.numbers if n.value in values and not n.weak)
+
+    return kind
+
+
+def _name(token: Token) -> frozenset[str]:
+    is_name = token.capital and token.content and not is_numeric(token.word)
+    return token.keys if is_name else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,39 +253,23 @@ class _Slot:
     after: tuple[Token, ...]
 
 
-class _Slots(list[_Slot]):
-    """The slots of a text that hold something of one kind; runs of names are one."""
-
-    @classmethod
-    def of(cls, tokens: Sequence[Token], kind: object) -> _Slots:
-        assert callable(kind)
-        slots = cls()
-        first = 0
-        while first < len(tokens):
-            if not kind(tokens[first]):
-                first += 1
-                continue
-            last = first
-            while last + 1 < len(tokens) and kind is _is_name and kind(tokens[last + 1]):
+def _slots(tokens: Sequence[Token], kind: _Kind, *, runs: bool = False) -> list[_Slot]:
+    """The slots of a text that hold something of one kind; with `runs`, several words hold one."""
+    slots = []
+    first = 0
+    while first < len(tokens):
+        last = first
+        if kind(tokens[first]):
+            while runs and last + 1 < len(tokens) and kind(tokens[last + 1]):
                 last += 1
-            run = tokens[first : last + 1]
-            what = (
-                frozenset(kind(token) for token in run)
-                if kind is _is_number
-                else frozenset(key for token in run for key in token.keys)
-            )
-            slots.append(
-                _Slot(
-                    what,
-                    tuple(tokens[max(0, first - REACH) : first]),
-                    tuple(tokens[last + 1 : last + 1 + REACH]),
-                )
-            )
-            first = last + 1
-        return slots
+            what = frozenset(key for token in tokens[first : last + 1] for key in kind(token))
+            before, after = max(0, first - REACH), last + 1 + REACH
+            slots.append(_Slot(what, tuple(tokens[before:first]), tuple(tokens[last + 1 : after])))
+        first = last + 1
+    return slots
 
 
-def _in_another_slot(claimed: _Slots, there: _Slots) -> bool:
+def _in_another_slot(claimed: Sequence[_Slot], there: Sequence[_Slot]) -> bool:
     """Whether something of the claim stands where the place has another thing of its kind."""
     for slot in claimed:
         own = max((_fit(slot, s) for s in there if s.what & slot.what), default=0.0)
@@ -369,8 +360,9 @@ class _Exchange:
 
     def contradicts(self, alike: float, asked: frozenset[str]) -> bool:
         """Whether it is another thing and not another word for the same."""
-        said = [token for token in self.ours if token.content]
-        stands = [token for token in self.theirs if token.content]
+        # Numbers are held against each other by what they are worth, not by how they are written.
+        said = [t for t in self.ours if t.content and not is_numeric(t.word)]
+        stands = [t for t in self.theirs if t.content and not is_numeric(t.word)]
         sizes = (len(self.ours), len(self.theirs))
         longest = MOST_EXCHANGED if alike >= ALIKE else 2
         if not said or not stands or max(sizes) > longest:

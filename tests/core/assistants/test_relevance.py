@@ -1,0 +1,39 @@
+"""Whether passages bear on a question is decided from cosines and words, not from ranks."""
+
+from __future__ import annotations
+
+from inglenook.assistants.relevance import bears_on
+from inglenook.types import Locator, Passage
+
+TEXT = "Staff accounts must use a password of at least 14 characters."
+
+
+def passage(coverage: float, vector: float | None, text: str = TEXT) -> Passage:
+    return Passage(
+        "c", "a.txt", "s", "/a.txt", text, Locator("line", 1), 0, len(text),
+        score=1.0, lexical=1.0, vector=vector, coverage=coverage,
+    )  # fmt: skip
+
+
+def test_a_near_passage_with_the_words_of_the_question_bears_on_it() -> None:
+    assert bears_on("How long must a password be?", [passage(1.0, 0.7)])
+
+
+def test_words_alone_are_enough_where_there_is_no_cosine() -> None:
+    assert bears_on("How many characters has a password?", [passage(1.0, None)])
+
+
+def test_a_paraphrase_is_carried_by_its_cosine() -> None:
+    assert bears_on("What is the shortest secret for signing in?", [passage(0.1, 0.65)])
+
+
+def test_the_fused_score_decides_nothing() -> None:
+    assert not bears_on("Who won the cup in 1998?", [passage(0.0, 0.08)])
+
+
+def test_cosines_of_an_embedder_that_finds_everything_near_do_not_count() -> None:
+    assert not bears_on("Who won the cup in 1998?", [passage(0.0, 0.83), passage(0.0, 0.8)])
+
+
+def test_nothing_bears_on_a_question_without_passages() -> None:
+    assert not bears_on("Anything?", [])

@@ -1,0 +1,106 @@
+"""Sentences of real documents are carried by them; the same ones with a swap are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inglenook.assistants.citations import Citer
+from inglenook.types import Locator, Passage
+
+DATA = Path(__file__).parents[2] / "data" / "support" / "sentences.json"
+ITEMS: list[dict[str, Any]] = json.loads(DATA.read_text("utf-8"))
+FLAGGED = 0.9
+FALSE_FLAGS = 0.05
+
+
+def passage(text: str) -> Passage:
+    return Passage("c", "a.txt", "s", "/a.txt", text, Locator("line", 1), 0, len(text))
+
+
+def supported(item: dict[str, Any], sentence: str) -> bool:
+    found = Citer(item["question"], [passage(item["passage"])]).cite(sentence)
+    return all(s.supported is not False for s in found)
+
+
+@pytest.mark.parametrize("language", ["en", "he", "ar"])
+def test_hardly_a_true_sentence_is_flagged(language: str) -> None:
+    items = [item for item in ITEMS if item["language"] == language]
+    flagged = [i["sentence"] for i in items if not supported(i, i["sentence"])]
+
+    assert len(items) >= 18
+    assert len(flagged) <= FALSE_FLAGS * len(items), flagged
+
+
+@pytest.mark.parametrize("language", ["en", "he", "ar"])
+@pytest.mark.parametrize("kind", ["number", "name", "date"])
+def test_a_swap_is_flagged(language: str, kind: str) -> None:
+    items = [i for i in ITEMS if (i["language"], i["kind"]) == (language, kind)]
+    missed = [i["swapped"] for i in items if supported(i, i["swapped"])]
+
+    assert len(items) >= 6
+    assert len(missed) <= (1 - FLAGGED) * len(items), missed
+
+
+RULES = (
+    "The archive keeps 1,000 files. It was opened on 12 March 2024 by Dana Levi. Requests are "
+    "answered within 14 days and cost $25.50. About 30 percent of them are urgent. Visitors may "
+    "take photographs of the hall, but must not touch the maps. Room B12 is closed."
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The archive keeps one thousand files.",
+        "The archive keeps 1000 files.",
+        "The archive keeps 1.000 files.",
+        "It was opened on 2024-03-12.",
+        "It was opened on 12.3.2024 by Dana Levi.",
+        "Dana Levi opened it on March 12, 2024.",
+        "It was opened in March 2024.",
+        "Requests are answered within fourteen days.",
+        "Requests are answered within ١٤ days.",
+        "Requests cost 25.50 dollars.",
+        "30% of the requests are urgent.",
+        "Visitors may take photographs of the hall.",
+        "Visitors must not touch the maps.",
+        "Room B-12 is closed.",
+    ],
+)
+def test_what_is_written_another_way_is_supported(sentence: str) -> None:
+    assert supported({"question": "What are the rules?", "passage": RULES}, sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The archive keeps 100 files.",
+        "The archive keeps 10,000 files.",
+        "It was opened on 2024-04-12.",
+        "It was opened on 12 March 2023.",
+        "Requests are answered within 14 hours.",
+        "Requests are answered within forty days.",
+        "Requests cost 25.50 euros.",
+        "30 dollars of the requests are urgent.",
+        "Visitors must not take photographs of the hall.",
+        "Visitors may touch the maps.",
+        "Room B13 is closed.",
+        "It was opened by Noa Levi.",
+        "Requests are answered within 30 days.",
+    ],
+)
+def test_what_differs_in_one_place_is_flagged(sentence: str) -> None:
+    assert not supported({"question": "What are the rules?", "passage": RULES}, sentence)
+
+
+def test_hebrew_numbers_and_prefixes_are_seen_through() -> None:
+    item = {"question": "מתי?", "passage": "הבקשה תיענה בתוך ארבעה עשר ימים מיום הגשתה ללשכה."}
+
+    assert supported(item, "הבקשה תיענה תוך 14 ימים מהגשתה בלשכה.")
+    assert not supported(item, "הבקשה תיענה תוך 24 ימים מהגשתה בלשכה.")
+    assert not supported(item, "הבקשה תיענה תוך 14 שעות מהגשתה בלשכה.")
+    assert not supported(item, "הבקשה לא תיענה תוך 14 ימים מהגשתה בלשכה.")

@@ -50,7 +50,8 @@ def with_passwords(
     while locked and not report.cancelled:
         path, result = next(iter(locked.items()))
         locked_thing = _locked_thing(result)
-        typed = terminal.secret(f"Password for {locked_thing} (Enter to skip):")
+        to_skip = "Enter to skip" + (f", Ctrl-D all {len(locked):,}" if len(locked) > 1 else "")
+        typed = terminal.secret(f"Password for {locked_thing} ({to_skip}):")
         if typed is None:
             break
         if not typed:

@@ -126,7 +126,7 @@ def test_ctrl_d_ends_the_questions_and_keeps_the_report(screen, papers):
     for name in ("a.pdf", "b.pdf"):
         encrypted(papers, name, "secret", "Text.")
     shown = screen("ingest", "./papers")
-    shown.wait_for("Password for documents/a.pdf")
+    shown.wait_for("Password for documents/a.pdf (Enter to skip, Ctrl-D all 2):")
     shown.type("\x04")
     assert shown.end() == 1
     assert shown.text.count("Password for") == 1

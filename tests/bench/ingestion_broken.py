@@ -449,7 +449,7 @@ _TOO_MUCH = ("too large", "broken")
 BROKEN_KINDS: tuple[BrokenKind, ...] = (
     BrokenKind("cut-short", ".pdf", ("broken",), _cut_pdf),
     BrokenKind("encrypted", ".pdf", ("encrypted",), _locked_pdf),
-    BrokenKind("empty", ".txt", ("broken",), lambda _salt: b""),
+    BrokenKind("empty", ".pdf", ("broken",), lambda _salt: b""),
     BrokenKind("zip-bomb", ".zip", _TOO_MUCH, _zip_bomb),
     BrokenKind("picture-named", ".txt", _NOT_TEXT, _picture),
     BrokenKind("nul-bytes", ".txt", _NOT_TEXT, _nul_bytes),
@@ -462,7 +462,7 @@ BROKEN_KINDS: tuple[BrokenKind, ...] = (
     BrokenKind("pdf-bomb", ".pdf", _TOO_MUCH, _pdf_bomb),
     BrokenKind("encrypted", ".zip", ("encrypted",), _locked_zip),
     BrokenKind("cut-short", ".odt", ("broken",), _cut_odt),
-    BrokenKind("white-space", ".md", ("broken",), lambda salt: b" \n\t" * (1 + len(salt))),
+    BrokenKind("white-space", ".docx", ("broken",), lambda salt: b" \n\t" * (1 + len(salt))),
     BrokenKind("text-named", ".docx", _NOT_TEXT, lambda salt: f"Just text, {salt}.".encode()),
     BrokenKind("gzip-named", ".html", _NOT_TEXT, _svgz),
     BrokenKind("cut-short", ".zip", ("broken",), _cut_zip),

@@ -10,8 +10,10 @@ BENCHMARKS = (
     "startup.py",
     "runtimes.py",
     "embedding.py",
+    "embedding_e5.py",
     "ingestion.py",
     "growth.py",
+    "retrieval.py",
     "hostile.py",
     "pdf_parsers.py",
 )

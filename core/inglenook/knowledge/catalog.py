@@ -18,73 +18,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from inglenook.errors import StoreError
+from inglenook.knowledge.catalog_schema import connect, store_error
 from inglenook.types import ChunkText, Locator, LocatorKind, Notice
 
 __all__ = ["Catalog", "ChunkRow", "NewChunk", "SourceRow"]
 
-SCHEMA_VERSION = 3
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE sources (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    path TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    reader TEXT NOT NULL,
-    generation INTEGER NOT NULL DEFAULT 0,
-    failed_sha256 TEXT NOT NULL DEFAULT '',
-    outcome TEXT NOT NULL DEFAULT '',
-    reason TEXT NOT NULL DEFAULT '',
-    message TEXT NOT NULL DEFAULT '',
-    notices TEXT NOT NULL DEFAULT '[]',
-    recorded_at REAL NOT NULL DEFAULT 0
-);
-CREATE TABLE chunks (
-    key INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    source_id TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    locator_kind TEXT NOT NULL,
-    locator_value TEXT NOT NULL,
-    locator_member TEXT NOT NULL,
-    place_start INTEGER NOT NULL,
-    place_end INTEGER NOT NULL,
-    headings TEXT NOT NULL,
-    embedding BLOB NOT NULL,
-    gap TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX chunks_of_source ON chunks (source_id, generation, ordinal);
-CREATE INDEX chunks_of_member ON chunks (locator_member, source_id) WHERE locator_member <> '';
-CREATE VIRTUAL TABLE terms USING fts5(content, tokenize="ascii tokenchars '.'", detail=none);
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab(terms, 'row');
-"""
-_LIVE = """
-CREATE VIEW live AS
-    SELECT chunks.*, sources.name AS source_name, sources.path AS source_path
-    FROM chunks JOIN sources ON sources.id = chunks.source_id
-    AND sources.generation = chunks.generation;
-"""
-_MIGRATIONS = {
-    1: f"""
-DROP VIEW live;
-ALTER TABLE chunks ADD COLUMN locator_member TEXT NOT NULL DEFAULT '';
-{_LIVE}
-""",
-    2: f"""
-DROP VIEW live;
-ALTER TABLE chunks ADD COLUMN gap TEXT NOT NULL DEFAULT '';
-CREATE INDEX IF NOT EXISTS chunks_of_member ON chunks (locator_member, source_id)
-    WHERE locator_member <> '';
-{_LIVE}
-""",
-}
-"""What brings a catalog of this version to the next one."""
-
-
+OVER_FETCH = 40
+_KEYS_A_QUERY = 500
 _SPACE_LEFT_BYTES = 64 << 10
 _NOT_FAILED = "failed_sha256 = '', outcome = 'unchanged', reason = '', message = ''"
 
@@ -146,7 +86,7 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = _connect(path)
+        self._connection = connect(path)
 
     def close(self) -> None:
         self._connection.close()
@@ -391,6 +331,32 @@ class Catalog:
         """(key, id, float32 bytes) of every live chunk, by key."""
         yield from self._all("SELECT key, id, embedding FROM live ORDER BY key")
 
+    def embeddings_of(self, keys: Sequence[int]) -> dict[int, bytes]:
+        """Key -> float32 bytes of those chunks that are live."""
+        found: dict[int, bytes] = {}
+        for part in _parts(keys):
+            marks = ",".join("?" * len(part))
+            found.update(self._all(f"SELECT key, embedding FROM live WHERE key IN ({marks})", part))
+        return found
+
+    def live_among(self, keys: Sequence[int]) -> set[int]:
+        """Those of the keys that are live."""
+        found: set[int] = set()
+        for part in _parts(keys):
+            marks = ",".join("?" * len(part))
+            rows = self._all(f"SELECT key FROM live WHERE key IN ({marks})", part)
+            found.update(int(row[0]) for row in rows)
+        return found
+
+    def sample_keys(self, count: int) -> list[int]:
+        """Up to `count` keys of live chunks, spread evenly over all that were written."""
+        first, last = self._one("SELECT min(key), max(key) FROM chunks")
+        if first is None:
+            return []
+        step = max((last - first + 1) / count, 1.0)
+        wanted = dict.fromkeys(first + int(number * step) for number in range(count))
+        return sorted(self.live_among([key for key in wanted if key <= last]))
+
     def embedded_parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(text, headings) of every chunk, for finding out which embeddings are in use."""
         for text, headings in self._all("SELECT text, headings FROM chunks"):
@@ -423,7 +389,7 @@ class Catalog:
         wal_bytes = wal.stat().st_size if wal.exists() else 0
         needed = wal_bytes + 4 * new_bytes + 2 * hidden_bytes + _SPACE_LEFT_BYTES
         if shutil.disk_usage(self.path.parent).free < needed:
-            raise _store_error(self.path, sqlite3.OperationalError("disk is full"))
+            raise store_error(self.path, sqlite3.OperationalError("disk is full"))
 
     def vacuum(self) -> None:
         """Give back to the disk what deleted chunks took. Raises `StoreError`."""
@@ -432,7 +398,7 @@ class Catalog:
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            raise _store_error(self.path, error) from error
+            raise store_error(self.path, error) from error
 
     # --- lexical search ---------------------------------------------------------------------
 
@@ -445,17 +411,41 @@ class Catalog:
                 found[term] = int(row[0])
         return found
 
-    def search_terms(self, terms: Sequence[str], limit: int) -> list[tuple[int, float]]:
-        """(key, BM25 score, higher is better) of live chunks with any of the terms, best first."""
+    def search_terms(
+        self, terms: Sequence[str], limit: int, allowed: frozenset[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(key, BM25 score, higher is better) of live chunks with any of the terms, best first.
+
+        `allowed` are the keys that may be found; None is all.
+        """
         if not terms:
             return []
         match = " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
-        rows = self._all(
-            "SELECT terms.rowid, -bm25(terms) AS score FROM terms JOIN live"
-            " ON live.key = terms.rowid WHERE terms MATCH ? ORDER BY score DESC LIMIT ?",
-            (match, limit),
-        )
-        return [(int(key), float(score)) for key, score in rows]
+        # Chunks that are not visible yet are few: asking for more is far cheaper than a join.
+        fetched = limit + OVER_FETCH
+        while True:
+            rows = list(
+                self._all(
+                    "SELECT rowid, -bm25(terms) AS score FROM terms WHERE terms MATCH ?"
+                    " ORDER BY score DESC LIMIT ?",
+                    (match, fetched),
+                )
+            )
+            keys = [key for key, _ in rows if allowed is None or key in allowed]
+            live = self.live_among(keys)
+            if len(live) >= limit or len(rows) < fetched:
+                return [(int(key), float(score)) for key, score in rows if key in live][:limit]
+            fetched *= 8
+
+    def terms_of(self, keys: Sequence[int]) -> dict[int, str]:
+        """Key -> the terms of a chunk as the lexical index holds them, parted by blanks."""
+        found: dict[int, str] = {}
+        for part in _parts(keys):
+            marks = ",".join("?" * len(part))
+            found.update(
+                self._all(f"SELECT rowid, content FROM terms WHERE rowid IN ({marks})", part)
+            )
+        return found
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -478,7 +468,7 @@ class Catalog:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            raise _store_error(self.path, error) from error
+            raise store_error(self.path, error) from error
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -506,62 +496,19 @@ class Catalog:
         try:
             yield from self._connection.execute(sql, values)
         except sqlite3.Error as error:
-            raise _store_error(self.path, error) from error
+            raise store_error(self.path, error) from error
 
     def _one(self, sql: str, values: tuple[object, ...] = ()) -> Any:
         try:
             return self._connection.execute(sql, values).fetchone()
         except sqlite3.Error as error:
-            raise _store_error(self.path, error) from error
+            raise store_error(self.path, error) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        connection = sqlite3.connect(
-            path, isolation_level=None, timeout=30, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        # Otherwise SQLite spills document text into /var/tmp.
-        connection.execute("PRAGMA temp_store = MEMORY")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} {_LIVE}"
-                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        for older in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;"
-            )
-    except sqlite3.Error as error:
-        raise _store_error(path, error) from error
-    if version > SCHEMA_VERSION:
-        connection.close()
-        raise StoreError(
-            f"{path} was written by a newer version of Inglenook.",
-            hint="Upgrade Inglenook; the file is untouched.",
-        )
-    return connection
-
-
-def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
-    text = str(error)
-    if "full" in text:
-        return StoreError(
-            f"The disk is full: {path} could not be written.",
-            hint="Free some space and run it again; nothing is lost.",
-        )
-    if "readonly" in text or "unable to open" in text:
-        return StoreError(
-            f"{path} cannot be opened or written: {text}.",
-            hint="Check the folder's permissions and free space, or set INGLENOOK_HOME.",
-        )
-    if any(word in text for word in ("malformed", "not a database", "vtable constructor")):
-        return StoreError(
-            f"{path} is damaged: {text}.", hint="Move it away and run `nook ingest` again."
-        )
-    return StoreError(f"{path}: {text}.")
+def _parts(keys: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """The keys in pieces that one statement takes."""
+    for begin in range(0, len(keys), _KEYS_A_QUERY):
+        yield tuple(keys[begin : begin + _KEYS_A_QUERY])
 
 
 def _chunk_row(row: Sequence[Any]) -> ChunkRow:

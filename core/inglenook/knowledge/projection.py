@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy
 
 from inglenook.knowledge.catalog import Catalog
-from inglenook.knowledge.scan import ExactScan
+from inglenook.knowledge.fusion import Scatter
+from inglenook.knowledge.scan import SCATTER_SAMPLE, as_matrix, scatter_of
 from inglenook.protocols import VectorStore
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["Projection", "dead_vectors"]
 BATCH = 2_000
 _DEAD_FILE = "store.dead"
 OVER_FETCH = 3
+SCANNED_INSTEAD = 20_000
+"""Up to this many allowed chunks are compared one by one; that is exact, and fast enough."""
 
 
 class Projection:
@@ -33,7 +36,8 @@ class Projection:
     def __init__(self, store: VectorStore, catalog: Catalog) -> None:
         self._store = store
         self._catalog = catalog
-        self._exact = ExactScan(catalog)
+        self._sample: NDArray[numpy.float32] = numpy.empty((0, 0), dtype=numpy.float32)
+        self._sampled = -1
         self._revision = -1
 
     def sync(self) -> tuple[int, int]:
@@ -54,16 +58,43 @@ class Projection:
         self._revision = revision
         return (added, len(stale))
 
-    def search(self, vector: NDArray[numpy.float32], limit: int) -> list[tuple[int, float]]:
-        """The `limit` nearest live chunks as (key, cosine), best first."""
+    def search(
+        self,
+        vector: NDArray[numpy.float32],
+        limit: int,
+        allowed: frozenset[int] | None = None,
+    ) -> list[tuple[int, float]]:
+        """The `limit` nearest live chunks as (key, cosine), best first.
+
+        `allowed` are the keys that may be found; None is all.
+        """
         self.sync()
-        found = self._store.search(vector, limit * OVER_FETCH)
-        keys = self._catalog.keys_of([id_ for id_, _ in found])
-        return [(keys[id_], score) for id_, score in found if id_ in keys][:limit]
+        if allowed is not None and len(allowed) <= SCANNED_INSTEAD:
+            near = self.cosines(vector, sorted(allowed))
+            return sorted(near.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
+        fetched = limit * OVER_FETCH
+        while True:
+            found = self._store.search(vector, fetched)
+            keys = self._catalog.keys_of([id_ for id_, _ in found])
+            live = [(keys[id_], score) for id_, score in found if id_ in keys]
+            kept = [entry for entry in live if allowed is None or entry[0] in allowed]
+            if len(kept) >= limit or len(found) < fetched:
+                return kept[:limit]
+            fetched *= 4
 
     def cosines(self, vector: NDArray[numpy.float32], keys: list[int]) -> dict[int, float]:
         """The cosine of each of these chunks, from the catalog's own embeddings."""
-        return self._exact.cosines(vector, keys)
+        blobs = self._catalog.embeddings_of(keys)
+        scores = as_matrix(list(blobs.values())) @ vector if blobs else ()
+        return {key: float(score) for key, score in zip(blobs, scores, strict=True)}
+
+    def scatter(self, vector: NDArray[numpy.float32]) -> Scatter:
+        """Mean and deviation of the cosines with an even sample of all chunks."""
+        revision = self._catalog.revision
+        if revision != self._sampled:
+            blobs = self._catalog.embeddings_of(self._catalog.sample_keys(SCATTER_SAMPLE))
+            self._sample, self._sampled = as_matrix(list(blobs.values())), revision
+        return scatter_of(self._sample, vector)
 
     def count(self) -> int:
         """How many vectors the store holds."""
@@ -84,10 +115,10 @@ class Projection:
                 ids.append(id_)
                 blobs.append(blob)
             if len(ids) == BATCH:
-                yield ids, _matrix(blobs)
+                yield ids, as_matrix(blobs)
                 ids, blobs = [], []
         if ids:
-            yield ids, _matrix(blobs)
+            yield ids, as_matrix(blobs)
 
 
 def dead_vectors(folder: Path) -> int:
@@ -108,7 +139,3 @@ def _count_dead(folder: Path, deleted: int, *, anew: bool) -> None:
     with suppress(OSError):
         before = 0 if anew else dead_vectors(folder)
         (folder / _DEAD_FILE).write_text(str(before + deleted), "ascii")
-
-
-def _matrix(blobs: list[bytes]) -> NDArray[numpy.float32]:
-    return numpy.frombuffer(b"".join(blobs), dtype=numpy.float32).reshape(len(blobs), -1)

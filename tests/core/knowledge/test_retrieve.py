@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inglenook.errors import UserError
 from inglenook.host import Host
-from inglenook.knowledge.catalog import Catalog
+from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.projection import Projection
-from inglenook.knowledge.retrieve import fuse
 from inglenook.knowledge.scan import ExactScan
 from inglenook.knowledge.trust import trust_in
+from inglenook.types import ChunkText, Locator
 
 
 def fill(desk) -> None:
@@ -21,6 +19,10 @@ def fill(desk) -> None:
     desk.write("cars.txt", "Engines burn petrol; a red car is not faster.")
     desk.write("hours.md", "# Hours\n\nThe office opens at 8:15 and closes at 17:45 every day.")
     desk.ingest()
+
+
+def make_chroma(folder, dimension):
+    return Host().make_vector_store("chroma", folder, dimension)
 
 
 @pytest.mark.parametrize("mode", ["lexical", "hybrid"])
@@ -44,6 +46,71 @@ def test_vector_mode_needs_no_common_word(desk) -> None:
     assert "fruit.txt" == passages[0].source
     assert all(p.vector is not None for p in passages)
     assert sorted((p.vector for p in passages), reverse=True) == [p.vector for p in passages]
+
+
+@pytest.mark.parametrize("mode", ["lexical", "vector", "hybrid"])
+@pytest.mark.parametrize("with_store", [False, True])
+def test_only_allowed_chunks_are_found_and_as_many_as_there_are(
+    desk, mode: str, with_store: bool
+) -> None:
+    for number in range(30):
+        desk.write(f"{number}.txt", f"Report {number}: the red office opens at {number % 12}.")
+    desk.ingest()
+    if with_store:
+        desk.reopened(desk.make_recipe(make_store=make_chroma, exact_scan_limit=1))
+    catalog = Catalog(desk.folder / (desk.folder / "current").read_text())
+    keys = {row.id: row.key for row in catalog.chunks(catalog.sample_keys(100)).values()}
+    catalog.close()
+    allowed = frozenset(sorted(keys.values())[20:27])
+
+    found = desk.base.retrieve("when does the red office open?", 5, mode, allowed=allowed)
+    few = desk.base.retrieve("red office", 20, mode, allowed=allowed)
+    none = desk.base.retrieve("red office", 5, mode, allowed=frozenset())
+
+    assert 5 == len(found)
+    assert {keys[p.chunk] for p in found} <= allowed
+    assert allowed == {keys[p.chunk] for p in few}
+    assert () == none
+
+
+def test_chunks_that_are_not_visible_yet_take_no_place(desk) -> None:
+    fill(desk)
+    catalog = Catalog(desk.folder / (desk.folder / "current").read_text())
+    hidden = catalog.add_source("hidden.txt", desk.folder / "hidden.txt")
+    chunk = ChunkText(
+        text="red office car", locator=Locator("whole", 0), start=0, end=14, headings=()
+    )
+    row = next(iter(catalog.embeddings()))[2]
+    catalog.write_chunks(
+        hidden, 1, [NewChunk(f"h{n}", n, chunk, "red offic car", row) for n in range(200)]
+    )
+
+    assert {"fruit.txt", "cars.txt", "hours.md"} == {
+        p.source for p in desk.base.retrieve("red office car apples", 3, "lexical")
+    }
+    assert 3 == len(catalog.search_terms(["red", "offic"], 3))
+    catalog.close()
+
+
+def test_forms_of_one_word_do_not_count_as_many_words(desk) -> None:
+    for number in range(60):
+        desk.write(f"{number}.txt", f"מסמך {number} על נושא אחר לגמרי")
+    desk.write("forms.txt", "ובמשכורת משכורת משכורות למשכורת")
+    desk.write("both.txt", "משכורת העובדים משולמת בזמן")
+    desk.ingest()
+
+    assert "both.txt" == desk.base.retrieve("משכורת העובדים", 3, "lexical")[0].source
+
+
+def test_what_inflects_is_found_by_how_it_begins_but_covers_nothing(desk) -> None:
+    desk.write("steuer.txt", "Die Besteuerung der Unternehmen regelt das Gesetz.")
+    desk.write("wetter.txt", "Das Wetter wird morgen schön und warm.")
+    desk.ingest()
+
+    (found,) = desk.base.retrieve("besteuert", 3, "lexical")
+
+    assert "steuer.txt" == found.source
+    assert 0.0 == found.coverage
 
 
 def test_the_limit_holds_and_scores_fall(desk) -> None:
@@ -149,25 +216,6 @@ def test_ingestion_keeps_a_store_that_the_profile_names_in_step(desk) -> None:
         assert 3 == store.count()
     finally:
         store.close()
-
-
-@given(
-    st.dictionaries(st.integers(0, 9), st.floats(0, 50)),
-    st.dictionaries(st.integers(0, 9), st.floats(-1, 1)),
-    st.floats(0, 1),
-)
-def test_fused_scores_lie_between_0_and_1_and_keep_agreement(lexical, cosines, weight) -> None:
-    fused = fuse(lexical, cosines, weight)
-
-    assert set(lexical) | set(cosines) == set(fused)
-    assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
-    if lexical and cosines and max(lexical.values()) > 0 and max(cosines.values()) > 0:
-        both = [
-            k
-            for k in fused
-            if lexical.get(k) == max(lexical.values()) and cosines.get(k) == max(cosines.values())
-        ]
-        assert all(fused[k] == pytest.approx(1) for k in both)
 
 
 @pytest.mark.parametrize(

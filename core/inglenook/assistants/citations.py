@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inglenook.assistants.extractive import Extractor
 from inglenook.assistants.quantities import read_quantities
 from inglenook.assistants.refusals import is_refusal
 from inglenook.assistants.relevance import is_small_talk
@@ -29,9 +30,12 @@ WINDOW = 3
 """A quote is at most this many sentences long."""
 MOST_CITATIONS = 2
 FEW_WORDS = 3
-ABOUT_THE_QUESTION = 0.6
-"""A claim of few words stands in many places: the one meant has at least this share of the
-question's words that the best place has."""
+SELF_STANDING = 2
+"""With so many words of its own, names apart, a sentence says what it is about by itself; one with
+fewer is an answer that only the question gives its sense."""
+ABOUT_THE_QUESTION = 0.7
+"""An answer must stand where the question's words are: in a place that is worth at least this
+share of the best one for the question."""
 
 _OPENER = re.compile(
     r"^\W*(?:(?:i(?:'m| am)? )?(?:very )?sorry|hello|hi|hey|welcome|thank you|thanks|"
@@ -46,7 +50,7 @@ _OPENER = re.compile(
 class _Place:
     """A stretch of sentences of a passage, ready to be compared.
 
-    `about` is the share of the question's words that stand in it or, at half, around it.
+    `about` says how much of the question is in it, 1 for the best place.
     """
 
     passage: Passage
@@ -67,13 +71,14 @@ class Citer:
 
     def __init__(self, question: str, passages: Sequence[Passage]) -> None:
         self._words = WordMatching()
-        self._asked = [token for token in self._words.tokens(question) if token.content]
+        asked = self._words.tokens(question)
+        self._asked = frozenset(key for token in asked for key in token.keys)
+        self._ranked = Extractor(self._words).rank(question, passages) if question else []
         capitals = _capitals_mark_names(
             [token for passage in passages for token in self._words.tokens(passage.text)]
         )
         self._judge = Judge(self._words, question, capitals=capitals)
         self._places = [place for passage in passages for place in self._places_of(passage)]
-        self._most_about = max((place.about for place in self._places), default=0.0)
         self._has_passages = bool(passages)
 
     def cite(self, answer: str) -> tuple[Sentence, ...]:
@@ -97,11 +102,12 @@ class Citer:
 
     def _citations(self, claim: Claim) -> tuple[Citation, ...]:
         few = len(claim.content) < FEW_WORDS
+        least = 0.0 if self._own_words(claim) >= SELF_STANDING else ABOUT_THE_QUESTION
         good: list[tuple[float, _Place]] = []
         otherwise: list[_Place] = []
         nearest = 0.0
         for place in self._places:
-            if few and place.about < ABOUT_THE_QUESTION * self._most_about:
+            if place.about < least:
                 continue
             verdict = self._judge.verdict(claim, place.evidence)
             if verdict.wrong in ("swapped", "negation") and place.span == 0:
@@ -147,16 +153,24 @@ class Citer:
                 evidence = Evidence(
                     here, _keys(here), read_quantities(passage.text[start:end]), around, quantities
                 )
-                about = self._about(evidence)
+                about = self._about(passage, start, end)
                 places.append(_Place(passage, start, end, last - first, evidence, about))
         return places
 
-    def _about(self, evidence: Evidence) -> float:
-        if not self._asked:
+    def _own_words(self, claim: Claim) -> int:
+        """How many words that are no names the claim has beside those of the question."""
+        plain = (token for token in claim.content if token.opens or not token.capital)
+        return sum(not token.keys & self._asked for token in plain)
+
+    def _about(self, passage: Passage, start: int, end: int) -> float:
+        if not self._ranked or self._ranked[0].score <= 0:
             return 1.0
-        here = sum(bool(token.keys & evidence.keys) for token in self._asked)
-        near = sum(bool(token.keys & evidence.around) for token in self._asked)
-        return (here + near) / (2 * len(self._asked))
+        inside = (
+            entry.score
+            for entry in self._ranked
+            if entry.passage is passage and start <= entry.start and entry.end <= end
+        )
+        return max(inside, default=0.0) / self._ranked[0].score
 
 
 def _within(inner: _Place, outer: _Place) -> bool:

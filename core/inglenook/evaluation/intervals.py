@@ -27,12 +27,12 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of one value a question, with its interval. Raises `ValueError` for no values.
+    """The mean of one score a question, 0 to 1, with its interval.
 
     The interval is the percentile bootstrap over questions (Efron and Tibshirani, "An
     Introduction to the Bootstrap", 1993, ch. 13) with a fixed seed. Where every value is 0 or 1
     the mean is a share, and the Wilson score interval (Wilson, JASA 22, 1927) is used: a bootstrap
-    of five hits in five questions would claim certainty.
+    of five hits in five questions would claim certainty. Raises `ValueError` for no values.
     """
     n = len(values)
     if not n:
@@ -40,7 +40,8 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean = math.fsum(values) / n
     if all(value in (0.0, 1.0) for value in values):
         return Estimate(mean, *_wilson(mean, n), n)
-    return Estimate(mean, *_bootstrap(values), n)
+    # One value says nothing about the others; scores lie between 0 and 1.
+    return Estimate(mean, *(_bootstrap(values) if n > 1 else (0.0, 1.0)), n)
 
 
 def estimate_difference(before: Sequence[float], now: Sequence[float]) -> Estimate:

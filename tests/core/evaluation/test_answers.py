@@ -104,7 +104,7 @@ def office(tmp_path: Path) -> Path:
     folder = tmp_path / "office"
     folder.mkdir()
     (folder / "Assistantfile").write_text(
-        "FROM smollm2:135m\nPARAMETER temperature 0\nPARAMETER num_predict 40\n"
+        "FROM smollm2:135m\nPARAMETER temperature 0\nPARAMETER num_predict 30\n"
         "EMBEDDER minilm:int8\nFILE ./*.txt\n"
     )
     (folder / "passwords.txt").write_text("A password must be at least 14 characters long.\n")

@@ -35,6 +35,12 @@ def test_five_hits_of_five_are_not_certain():
     assert estimate([1.0] * 5).low < 0.6
 
 
+def test_one_value_says_nothing_about_the_others():
+    found = estimate([0.3])
+
+    assert (found.low, found.high) == (0, 1)
+
+
 def test_the_bootstrap_agrees_with_the_normal_interval_where_there_is_much():
     values = numpy.random.default_rng(3).beta(2, 2, 400)
     half = 1.96 * values.std() / len(values) ** 0.5

@@ -100,7 +100,9 @@ class AnswerView(Vertical):
         if answer.abstained:
             self.add_class("abstained")
             if answer.stop_reason != "content_filter":
-                self._note("∅ Nothing relevant was found, so the model was not asked.", "remark")
+                asked = answer.usage.completion_tokens
+                why = "." if asked else ", so the model was not asked."
+                self._note(f"∅ Nothing relevant was found{why}", "remark")
         remark = END_REMARKS.get(answer.stop_reason, "")
         if not answer.text and not remark:
             remark = "the model said nothing"

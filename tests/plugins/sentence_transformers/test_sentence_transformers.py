@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+from inglenook import Assistant
 from inglenook.errors import ModelBrokenError, ModelError, UserError
 from inglenook.models.sentence_transformers_folder import sentence_transformers_files
 from inglenook.testing.embedder import EmbedderKit
@@ -108,16 +109,35 @@ def test_prompts_of_the_manifest_change_the_fingerprint(minilm_fp32):
 def test_a_module_more_is_computed(folder):
     """What `onnx` refuses: a dense layer behind the pooling."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense
 
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     torch.manual_seed(3)
-    model.append(models.Dense(in_features=384, out_features=32))
+    model.append(Dense(in_features=384, out_features=32))
     model.save_pretrained(str(folder.parent / "dense"))
     expected = model.encode(list(TEXTS), normalize_embeddings=True, show_progress_bar=False)
     found = vectors_of(sentence_transformers_files(folder.parent / "dense"))
     assert found.shape == (len(TEXTS), 32)
     assert numpy.allclose(found, expected, atol=1e-5)
+
+
+def test_an_assistantfile_names_it_beside_its_model(folder):
+    base = folder.parent
+    (base / "passwords.txt").write_text(TEXTS[0])
+    (base / "ducks.txt").write_text(TEXTS[1])
+    lines = (
+        "FROM smollm2:135m",
+        "FILE *.txt",
+        "EMBEDDER sentence-transformers model=./model device=cpu",
+        "RETRIEVE mode=vector",
+    )
+    (base / "Assistantfile").write_text("\n".join(lines))
+    with Assistant.from_file(base / "Assistantfile") as assistant:
+        assistant.ingest()
+        found = assistant.search("Which birds swim?")
+    assert [passage.source for passage in found] == ["ducks.txt", "passwords.txt"]
+    assert found[0].vector > found[1].vector
 
 
 def test_a_model_that_names_code_of_its_own_is_refused_unrun(folder, tmp_path):

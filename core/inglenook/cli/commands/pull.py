@@ -16,7 +16,7 @@ from inglenook.cli.session import Session
 )
 @click.pass_obj
 def pull(session: Session, reference: tuple[str, ...], source: str | None) -> int:
-    """Fetch each model REFERENCE, such as qwen2.5-coder:0.5b.
+    """Fetch each model REFERENCE, such as qwen2.5-coder:0.5b, or copy your own from ./PATH.
 
     The hosts are named before anything is contacted; every file is checked against its known
     sha256; what is here already is not fetched again.

@@ -58,7 +58,7 @@ def read_question_file(path: Path, name: str) -> EvaluationSet:
         questions[question.id] = question
     if not questions:
         raise UserError(f"{path} holds no question.", hint=f"A line looks like this:\n{_EXAMPLE}")
-    return EvaluationSet(name, "questions", tuple(questions.values()))
+    return EvaluationSet(name, "questions", tuple(questions.values()), file=path)
 
 
 def _toml_entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 __all__ = ["EvaluationSet", "Question", "SetDocument"]
 
@@ -58,6 +59,7 @@ class EvaluationSet:
         split: The part of a BEIR set; "" elsewhere.
         notices: What is odd about the set, a line each.
         asked_of: How many questions there were before some were drawn.
+        file: Where questions of one's own come from.
     """
 
     name: str
@@ -67,6 +69,7 @@ class EvaluationSet:
     split: str = ""
     notices: tuple[str, ...] = ()
     asked_of: int = 0
+    file: Path | None = None
 
     def drawn(self, limit: int | None, seed: int) -> EvaluationSet:
         """The same with at most `limit` questions, drawn by `seed`, in their old order."""

@@ -214,8 +214,8 @@ class RunFolder:
     def newest_of(self, name: str, layout: str, split: str) -> Run:
         """The newest run over the same set. Raises `UserError` if there is none."""
         wanted = (name, layout, split)
-        for id in reversed(self.ids()):
-            run = self.load(id)
+        # The newest one that can be read; --list tells of the others.
+        for run in reversed(self.all()[0]):
             if wanted == tuple(run.subject.get(key) for key in ("name", "layout", "split")):
                 return run
         raise UserError(

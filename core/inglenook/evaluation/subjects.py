@@ -177,9 +177,18 @@ def named_sources(dataset: EvaluationSet, assistant: Assistant) -> EvaluationSet
     """The same questions with each expected source by the whole name that the assistant knows.
 
     A source may be named by the end of its path. Raises `UserError` for one that does not exist
-    or fits several.
+    or fits several, and if the file with the questions is a source itself.
     """
-    known = tuple(row.name for row in assistant.knowledge.sources()) if assistant.knowledge else ()
+    rows = assistant.knowledge.sources() if assistant.knowledge is not None else ()
+    known = tuple(row.name for row in rows)
+    file = dataset.file
+    if file is not None and file.resolve() in {Path(row.path).resolve() for row in rows}:
+        raise UserError(
+            f"{file} is one of the documents of {assistant.name}, so the answers would be found "
+            "in it.",
+            hint="Move it out of what the FILE lines name, run `nook ingest "
+            f"{assistant.name}`, and name it with --questions.",
+        )
 
     def named(question: Question) -> Question:
         relevant = {_source(question, s, known): g for s, g in question.relevant.items()}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from inglenook.evaluation.datasets import read_dataset
-from inglenook.evaluation.question_file import read_question_file
+from inglenook.evaluation.question_file import find_question_file, read_question_file
 from inglenook.evaluation.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -326,6 +326,27 @@ def test_a_source_that_is_not_there_is_told(nook, asked):
     assert ran.code == 2
     assert "expects the source 'ome.txt', which is not among the 2 sources" in ran.err
     assert "Did you mean 'one.txt'?" in ran.err
+
+
+def test_questions_among_the_documents_are_refused(nook, papers):
+    path = papers.write("questions.jsonl", '{"question": "What is about herons?", "answer": "one"}')
+
+    ran = nook("eval", "./papers", "--no-answers", "--questions", str(path))
+
+    assert ran.code == 2
+    assert "is one of the documents of papers" in ran.err
+    assert "--questions" in ran.err
+
+
+@pytest.mark.parametrize("name", ["contoso", "hebrew"])
+def test_the_questions_of_a_shipped_assistant_name_its_documents(name):
+    folder = ROOT / "assistants" / name
+    asked = read_question_file(find_question_file(folder), name).questions
+
+    sources = {source for question in asked for source in question.relevant}
+    assert sources
+    assert [s for s in sources if not list(folder.rglob(s))] == []
+    assert any(question.unanswerable for question in asked)
 
 
 def test_changed_documents_are_told(nook, asked, papers):

@@ -225,7 +225,7 @@ def test_json_lines_and_toml_say_the_same(tmp_path):
     first = read_question_file(tmp_path / "questions.jsonl", "mine")
     second = read_question_file(tmp_path / "questions.toml", "mine")
 
-    assert first == second
+    assert first.questions == second.questions
     assert [q.id for q in first.questions] == ["q1", "two", "q3", "q4"]
     assert first.questions[1].relevant == {"x.md": 1, "y.md": 1}
     assert [q.unanswerable for q in first.questions] == [False, False, False, True]

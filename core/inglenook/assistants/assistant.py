@@ -307,8 +307,13 @@ class Assistant:
 
     def open(self) -> None:
         """Load the model now instead of with the first question, if questions need one."""
-        if self.knowledge is None or self.profile.retrieve.answer != "extractive":
+        if self.needs_model:
             self._model.open()
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether its questions go to a model; not if its profile has the documents quoted."""
+        return self.knowledge is None or self.profile.retrieve.answer != "extractive"
 
     @property
     def remote(self) -> str:

@@ -220,12 +220,16 @@ def _fitted(line: str, width: int | None) -> str:
     return line if width is None else wrapped(line, width)
 
 
-def prepare(session: Session, assistant: Assistant, *, ingest: bool = True) -> int:
+def prepare(
+    session: Session, assistant: Assistant, *, ingest: bool = True, extractive: bool = False
+) -> int:
     """Make an assistant ready to be asked: its model is here, its documents were read once.
 
-    Returns the exit code so far: 1 if some of the documents could not be read.
+    With `extractive` no model is needed. Returns the exit code so far: 1 if some of the documents
+    could not be read.
     """
-    require_model(session, assistant)
+    if assistant.needs_model and not extractive:
+        require_model(session, assistant)
     return read_first(session, assistant) if ingest else 0
 
 

@@ -55,7 +55,7 @@ def ask(
         from inglenook.cli.ingestion import prepare
 
         with session.installation.assistant(name) as assistant:
-            code = prepare(session, assistant, ingest=not no_ingest)
+            code = prepare(session, assistant, ingest=not no_ingest, extractive=extractive)
             if code > 1:
                 return code
             if as_json:

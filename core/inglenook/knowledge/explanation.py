@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from inglenook.knowledge.fusion import Scatter, vector_weight
 from inglenook.knowledge.lexical import Analyser, words
 from inglenook.types import Explanation, Passage, WordMatch
 
-__all__ = ["Balance", "explained"]
+if TYPE_CHECKING:
+    from inglenook.knowledge.retrieve import VectorSearch, VectorTrust
 
+__all__ = ["Balance", "balance_of", "explained"]
+
+LITTLE = 0.8
+"""Below this part of an even share it is told why the vectors count for less."""
+_CLEAR = Scatter(0.0, 0.0, 0)
+"""As if there were too few chunks to tell: both sides alike."""
 _SHOWN_WORDS = 8
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
@@ -21,13 +30,26 @@ class Balance:
 
     Args:
         vector: The share of the vectors in the fused score, 0 to 1; the rest is that of words.
-        trust: How far the vectors were relied on, 0 to 1.
-        reason: Why not wholly, or "".
+        reason: Why they count for less than they can, or "".
     """
 
     vector: float
-    trust: float = 1.0
     reason: str = ""
+
+
+def balance_of(vectors: VectorSearch, trusted: VectorTrust) -> Balance:
+    """How much the vectors count in a hybrid search for a question."""
+    best = vectors.search(trusted.vector, 1)
+    if not best:
+        return Balance(0.0)
+    scatter = vectors.scatter(trusted.vector)
+    weight = vector_weight(scatter, best[0][1], trusted.trust)
+    reasons = []
+    if trusted.trust < 1:
+        reasons.append("the embedder was not trained for the language of the question")
+    if weight < LITTLE * vector_weight(_CLEAR, 1.0, trusted.trust):
+        reasons.append("no passage stands out clearly in its vector")
+    return Balance(weight, " and ".join(reasons))
 
 
 def explained(passages: Sequence[Passage], question: str, balance: Balance) -> tuple[Passage, ...]:
@@ -162,9 +184,7 @@ def _sides(passage: Passage, balance: Balance) -> str:
         return "words count alone"
     if share == 100:
         return "vectors count alone"
-    lowered = ""
-    if balance.trust < 1:
-        lowered = f" (lowered to {balance.trust:.0%} of their usual share: {balance.reason})"
+    lowered = f" (vectors count for less: {balance.reason})" if balance.reason else ""
     if share == 0:
         return f"words count alone{lowered}"
     return f"words count {100 - share} %, vectors {share} %{lowered}"

@@ -400,8 +400,7 @@ class KnowledgeBase:
 
         with self._writing(), self._lock:
             self._drop_strays()
-            catalog = self._open_catalog()
-            catalog.sweep()
+            (catalog := self._open_catalog()).sweep()
             # Those that are being built too: their embeddings are in use.
             others = sorted(self.folder.parent.glob("*/catalog-*.sqlite"))
             freed = drop_set_aside(self.folder) + free_space(catalog, others, self._embeddings_file)
@@ -416,10 +415,7 @@ class KnowledgeBase:
     # --- out --------------------------------------------------------------------------------
 
     def search(self, wanted: Wanted, cancel: CancelToken | None = None) -> tuple[Passage, ...]:
-        """The passages that are shown: narrowed, reranked, folded, put together; best first.
-
-        Raises `UserError` where nothing fits what it is narrowed to.
-        """
+        """What is shown: narrowed (or `UserError`), reranked, folded, put together; best first."""
         with self.searching() as search:
             return search.passages(wanted, cancel or CancelToken())
 
@@ -445,10 +441,7 @@ class KnowledgeBase:
     def retrieve(
         self, question: str, limit: int, mode: str, *, allowed: frozenset[int] | None = None
     ) -> tuple[Passage, ...]:
-        """The best single chunks for a question, best first, as they were scored.
-
-        `mode`: lexical, vector or hybrid. `allowed`: the keys that may be found; None is all.
-        """
+        """The best single chunks, best first; of those with the keys `allowed`, None is all."""
         with self._lock:
             if not self.exists:
                 raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")

@@ -13,7 +13,6 @@ from inglenook.knowledge.narrowing import allowed_chunks
 from inglenook.knowledge.near_duplicates import fold_near_duplicates
 from inglenook.knowledge.neighbours import put_together
 from inglenook.knowledge.no_embedder import NoEmbedder
-from inglenook.knowledge.retrieve import VECTOR_WEIGHT
 from inglenook.types import CancelToken, Narrowing, Passage
 
 if TYPE_CHECKING:
@@ -29,8 +28,10 @@ LEAST_FETCHED = 60
 """So many times the limit, and at least so many, are retrieved: folding and joining leave fewer."""
 RERANKED = 40
 """The best so many are ordered anew by a reranker."""
-OWN_SHARE = 0.6
-"""What a follow-up's own words count against the question together with its earlier turns."""
+OWN_SHARE = 0.3
+"""What a follow-up counts by itself, beside itself together with the turns before. Enough for "and
+for software?" to leave the hardware of the turn before behind; more would let "and who approves
+them?" forget what was to be approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Search:
     Args:
         catalog: Open.
         retrieve: Gives single chunks of it, best first.
-        trust: How far the vectors count for a question.
+        balance: How much the vectors count in a hybrid search for a question.
         open_reranker: Gives the reranker, open; None where there is none.
         readable: The extensions that loaders read.
     """
@@ -82,13 +83,13 @@ class Search:
         self,
         catalog: Catalog,
         retrieve: Retrieve,
-        trust: Callable[[str], float],
+        balance: Callable[[str], Balance],
         open_reranker: Callable[[], Reranker | None],
         readable: Collection[str],
     ) -> None:
         self._catalog = catalog
         self._retrieve = retrieve
-        self._trust = trust
+        self._balance_of = balance
         self._open_reranker = open_reranker
         self._readable = readable
 
@@ -106,7 +107,9 @@ class Search:
             found = (*best, *found[RERANKED:])
         passages = self._shown(found, wanted.limit)
         return (
-            explained(passages, wanted.whole, self._balance(wanted)) if wanted.explain else passages
+            explained(passages, wanted.whole, self._balance(wanted, passages))
+            if wanted.explain
+            else passages
         )
 
     def everything(self, wanted: Wanted, most_characters: int) -> tuple[Passage, ...]:
@@ -139,7 +142,8 @@ class Search:
         found = self._retrieve(wanted.whole, limit, wanted.mode, allowed=allowed)
         if not wanted.earlier or not Analyser().query_groups(wanted.text):
             return found
-        return _blended(self._retrieve(wanted.text, limit, wanted.mode, allowed=allowed), found)
+        own = self._retrieve(wanted.text, limit, wanted.mode, allowed=allowed)
+        return _blended(own, found)
 
     def _shown(self, candidates: Sequence[Passage], limit: int) -> tuple[Passage, ...]:
         """The best `limit` passages: near-duplicates folded, neighbours put together.
@@ -157,18 +161,21 @@ class Search:
                 return passages[:limit]
             taken += missing
 
-    def _balance(self, wanted: Wanted) -> Balance:
+    def _balance(self, wanted: Wanted, found: Sequence[Passage]) -> Balance:
         if wanted.mode != "hybrid":
             return Balance(1.0 if wanted.mode == "vector" else 0.0)
-        trust = self._trust(wanted.whole)
-        return Balance(VECTOR_WEIGHT * trust, trust, _DISTRUST)
-
-
-_DISTRUST = "the question is written in what the embedder was not trained for"
+        if all(passage.lexical is None for passage in found):
+            return Balance(1.0)
+        return self._balance_of(wanted.whole)
 
 
 def _blended(own: Sequence[Passage], whole: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Scores of both searches together; all else of a passage is that of the whole question."""
+    """Scores of both searches together; all else of a passage is that of the whole question.
+
+    Args:
+        own: Found by the follow-up alone.
+        whole: Found by it and the turns before.
+    """
     if not own:
         return tuple(whole)
     scores = {passage.chunk: OWN_SHARE * passage.score for passage in own}

@@ -120,8 +120,9 @@ def reason(result: SourceResult) -> str:
     message = without_name(result.name, result.message)
     message = message.replace(result.name, visible(result.name))
     said = f"{result.reason}: {message}" if result.reason else message
-    # A message of two sentences says by itself what to do.
-    to_do = "" if ". " in message else _TO_DO.get(result.reason, "")
+    # A message of two sentences says by itself what to do, but not how a password is given.
+    known = ". " in message and result.reason != "encrypted"
+    to_do = "" if known else _TO_DO.get(result.reason, "")
     return visible(" ".join(said.split())) + (f" → {to_do}" if to_do else "")
 
 

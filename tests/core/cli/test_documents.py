@@ -39,25 +39,25 @@ def test_create_finds_the_assistantfile_of_the_folder_it_runs_in(nook, folder):
 
 
 def test_a_document_that_cannot_be_read_is_listed_and_sets_the_exit_code(nook, folder):
-    (folder / "empty.txt").touch()
+    (folder / "noise.txt").write_bytes(b"\x00\x01\x02" * 50)
     ran = nook("create", "office", "-f", str(folder))
     assert ran.code == 1
-    assert "failed   empty.txt" in ran.out
+    assert "failed   noise.txt" in ran.out
     assert "2 added, 1 failed" in ran.out
     assert nook("ask", "office", QUESTION).code == 0
 
 
 def test_a_first_question_that_lost_a_document_is_done_in_part(nook, folder):
-    (folder / "empty.txt").touch()
+    (folder / "noise.txt").write_bytes(b"\x00\x01\x02" * 50)
     ran = nook("ask", str(folder), QUESTION)
     assert ran.code == 1
-    assert "empty.txt: failed" in ran.err
+    assert "noise.txt: failed" in ran.err
     assert "14" in ran.out
 
 
 @pytest.mark.parametrize("stream", [[], ["--stream"]])
 def test_the_json_of_such_a_question_says_why_the_exit_code_is_1(nook, folder, stream):
-    (folder / "empty.txt").touch()
+    (folder / "noise.txt").write_bytes(b"\x00\x01\x02" * 50)
     ran = nook("ask", "./office", QUESTION, "--json", *stream)
     last = json.loads(ran.out.splitlines()[-1] if stream else ran.out)
     assert ran.code == 1

@@ -1,6 +1,6 @@
 """How long a question takes, the embedding of it apart, against the bare libraries.
 
-    retrieval.py [--quick] [--long] [--questions 60] [--json FILE]
+    retrieval.py [--quick] [--long] [--chunks N] [--questions 60] [--json FILE]
 
 Made-up text is searched through the product's retriever, in turns with a bare Chroma query plus a
 bare FTS5 query for the same terms; 10,000 chunks, or with --long 100,000, which is when vectors
@@ -206,10 +206,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1,000 chunks")
     parser.add_argument("--long", action="store_true", help="100,000 chunks")
+    parser.add_argument("--chunks", type=int, default=0, help="as many as this instead")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--questions", type=int, default=60)
     given, _ = parser.parse_known_args()
-    chunks = 100_000 if given.long else 1_000 if given.quick else 10_000
+    usual = 100_000 if given.long else 1_000 if given.quick else 10_000
+    chunks = given.chunks or usual
     with tempfile.TemporaryDirectory() as folder:
         report = compare(Path(folder), chunks, given.questions)
     print(json.dumps(report, indent=2))

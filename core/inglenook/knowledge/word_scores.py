@@ -102,9 +102,11 @@ def score_words(
 ) -> dict[int, float]:
     """BM25 of chunks, by key, from their terms as the index holds them; those above 0 only."""
     found = {}
+    wanted = frozenset(term for gains in asked.scoring for term in gains)
     for key, content in terms.items():
-        counts = Counter(content.split(" "))
-        length = counts.total() / statistics.average_terms
+        # Most terms of a chunk are none of the question's: they are never counted.
+        counts = Counter(filter(wanted.__contains__, content.split(" ")))
+        length = (content.count(" ") + 1) / statistics.average_terms
         softening = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
         score = sum(_best_form(gains, counts, softening) for gains in asked.scoring)
         if score > 0:

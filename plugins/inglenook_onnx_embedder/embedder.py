@@ -111,9 +111,7 @@ class OnnxEmbedder:
         silence_telemetry()
         tokenizer = _open_tokenizer(_file(self._files, "tokenizer.json"), self._files.reference)
         self._tokenizer, self._session = tokenizer, self._open_session(tokenizer)
-        prefixes = max(
-            self.count_tokens([self._pooling.query_prefix, self._pooling.passage_prefix])
-        )
+        prefixes = self._prefix_tokens()
         specials = tokenizer.num_special_tokens_to_add(False)
         self._max_tokens = self._pooling.max_tokens - specials - prefixes
         self._fingerprint = self._make_fingerprint()
@@ -190,6 +188,14 @@ class OnnxEmbedder:
             return ids[: self._pooling.max_tokens]
 
         return derived_graph(self._files, self._cache_folder, encode, self._precision)
+
+    def _prefix_tokens(self) -> int:
+        """What the longer prefix costs in front of a text; its last blank may cost nothing."""
+        pooling = self._pooling
+        alone, *prefixed = self.count_tokens(
+            ["a", pooling.query_prefix + "a", pooling.passage_prefix + "a"]
+        )
+        return max(prefixed) - alone
 
     def _make_fingerprint(self) -> str:
         # Not the precision: a graph in 8 bits is held to the vectors of float32 when it is made.

@@ -34,14 +34,14 @@ def pieces(found: Sequence[Passage]) -> Iterator[Piece]:
 
 def _passage(number: int, passage: Passage) -> Iterator[Piece]:
     place = f"{passage.source}, {passage.locator}".rstrip(", ")
-    yield f"{number}. {_plain(place)}", PLACE
+    yield f"{number}. {visible(place)}", PLACE
     if passage.headings:
         yield f" › {_plain(' › '.join(passage.headings))}", ""
     yield f"\n   {_scores(passage)}", FAINT
     if passage.explanation is not None:
         yield f"\n   {_plain(passage.explanation.why)}", FAINT
     if passage.also:
-        yield f"\n   nearly the same: {_plain(', '.join(passage.also))}", FAINT
+        yield f"\n   nearly the same: {visible(', '.join(passage.also))}", FAINT
     yield "\n   ", ""
     yield from _excerpt(passage)
 

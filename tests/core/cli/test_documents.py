@@ -130,7 +130,7 @@ def test_the_stream_has_one_event_a_line_and_ends_in_the_answer(nook, office):
 
 def test_search_lists_passages_best_first(nook, office):
     ran = nook("search", "office", "password", "characters", "--limit", "1")
-    assert ran.out.startswith("1. passwords.txt, line 1 (score ")
+    assert ran.out.startswith("1. passwords.txt, line 1\n   score ")
     form = json.loads(nook("search", "office", "password", "--mode", "lexical", "--json").out)
     assert (form["version"], form["query"]) == (1, "password")
     assert form["passages"][0]["source"] == "passwords.txt"
@@ -153,7 +153,7 @@ def test_control_characters_in_names_of_files_are_shown_as_symbols(nook, folder)
     asked = nook("ask", "office", "Where is the zeppelin moored?")
     assert "a\u241b[31m\u240ab.txt" in made.out
     assert "e\u2407.txt" in made.out
-    assert found.out.startswith("1. a\u241b[31m\u240ab.txt, line 1 (score ")
+    assert found.out.startswith("1. a\u241b[31m\u240ab.txt, line 1\n   score ")
     for ran in (made, found, asked):
         assert not {"\x1b", "\x07"} & set(ran.out + ran.err)
     form = json.loads(nook("search", "office", "zeppelin", "--json").out)

@@ -34,7 +34,7 @@ MORE_TEXTS = (
     "https://example.org/a/very/long/path?with=parameters&and=more#fragment",
     "Caspase-3 cleaves PARP-1 between Asp214 and Gly215 in apoptotic HeLa cells. " * 6,
     "| a | b |\n| --- | --- |\n| 1 | 2 |\n" * 10,
-    "{'key': [1, 2, 3], \"nested\": {\"true\": null}}",
+    '{\'key\': [1, 2, 3], "nested": {"true": null}}',
 )
 
 

@@ -20,6 +20,7 @@ from inglenook.errors import Cancelled, InglenookError, ModelBrokenError, ModelE
 from inglenook.privacy import silence_telemetry
 from inglenook.types import CancelToken, ModelFiles
 from inglenook_onnx_embedder.sessions import feed_for, missing, open_session
+from inglenook_onnx_embedder.token_counts import TokenCounts
 
 if TYPE_CHECKING:
     import numpy
@@ -83,6 +84,7 @@ class OnnxEmbedder:
         self._pooling = Pooling.of(files)
         self._session: Any = None
         self._tokenizer: Any = None
+        self._counts: TokenCounts | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._dimension = 0
         self._max_tokens = 0
@@ -111,6 +113,7 @@ class OnnxEmbedder:
         silence_telemetry()
         tokenizer = _open_tokenizer(_file(self._files, "tokenizer.json"), self._files.reference)
         self._tokenizer, self._session = tokenizer, self._open_session(tokenizer)
+        self._counts = TokenCounts(tokenizer)
         prefixes = self._prefix_tokens()
         specials = tokenizer.num_special_tokens_to_add(False)
         self._max_tokens = self._pooling.max_tokens - specials - prefixes
@@ -118,10 +121,9 @@ class OnnxEmbedder:
         self._dimension = len(self._vector(tokenizer.encode("inglenook").ids))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        encodings = self._opened_tokenizer().encode_batch_fast(
-            list(texts), add_special_tokens=False
-        )
-        return [len(encoding.ids) for encoding in encodings]
+        self._opened_tokenizer()
+        assert self._counts is not None
+        return self._counts.of(texts)
 
     def embed_documents(self, texts: Sequence[str], cancel: CancelToken) -> Vectors:
         import numpy

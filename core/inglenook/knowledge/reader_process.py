@@ -37,6 +37,7 @@ AGAIN = Notice("again", "")
 
 _REPLY_BYTES = 256 << 20
 _OPEN_FILES = 128
+_NICENESS = 5
 
 Passwords = Callable[[str, Path], "str | None"]
 """Asked with the name and path of a source that a loader found encrypted; None has none."""
@@ -215,6 +216,8 @@ class ReaderProcess:
                         open_files=_OPEN_FILES,
                         network=False,
                         outlives_parent=False,
+                        # Readers run ahead of the embedder, which every chunk has to wait for.
+                        niceness=_NICENESS,
                     ),
                     environment=_environment(),
                     max_reply_bytes=_REPLY_BYTES,

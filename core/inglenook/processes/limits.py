@@ -24,6 +24,7 @@ class ProcessLimits:
             where the kernel allows that (Linux).
         outlives_parent: Whether it may go on when the thread that started it has ended, also when
             that was killed. A child stuck in native code does not hear its input end (Linux).
+        niceness: How far it steps back for other processes (`nice`, not on Windows).
     """
 
     memory_bytes: int = 0
@@ -31,6 +32,7 @@ class ProcessLimits:
     open_files: int = 0
     network: bool = True
     outlives_parent: bool = True
+    niceness: int = 0
 
 
 def apply_limits(limits: ProcessLimits) -> None:
@@ -41,8 +43,11 @@ def apply_limits(limits: ProcessLimits) -> None:
         _end_with_parent()
     if sys.platform == "win32":
         return
+    import os
     import resource
 
+    if limits.niceness:
+        os.nice(limits.niceness)
     # Darwin has RLIMIT_AS but does not keep it.
     if limits.memory_bytes and sys.platform == "linux":
         _lower(resource.RLIMIT_AS, limits.memory_bytes)

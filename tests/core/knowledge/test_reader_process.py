@@ -337,6 +337,12 @@ def test_a_large_parent_does_not_cost_a_process_for_every_file(tmp_path) -> None
     assert first == second != "None"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has classes of priority instead")
+def test_it_steps_back_for_the_process_that_it_reads_for(read) -> None:
+    read("say warm")
+    assert psutil.Process(read.process().pid).nice() > psutil.Process().nice()
+
+
 def has_ended(process: psutil.Process) -> bool:
     try:
         return process.status() == psutil.STATUS_ZOMBIE

@@ -9,6 +9,7 @@ passages.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,23 +29,19 @@ _WORD = re.compile(r"\w+")
 _BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
 _LITTLE = frozenset(
-    """a an the is are was were be been being am do does did has have had of and it its they their
-    them this that these those which who you your our we us i my me as there here just also so such
-    will would shall should must
-    של את זה זו זאת הוא היא הם הן היה היתה היו להיות גם כי
-    هو هي هم هذا هذه ذلك التي الذي كان كانت و""".split()
+    """a an the is are be being am do does has have of and it its they their them this that these
+    those which who as there here just also so such
+    של את זה זו זאת הוא היא הם הן גם כי
+    هو هي هم هذا هذه ذلك التي الذي و""".split()
 )
-"""What may differ. Not `before`, `over`, `or`, `can`, `all`: these are what a rule turns on."""
-LEAST_COMMON = 0.5
-"""The share of words, as they stand, that the same passage has in common; a quick look."""
-_NUMBER = re.compile(r"\d+")
-_WORD = re.compile(r"\w+")
-_BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1780-\u17ff]")
-_DENIALS = frozenset(
-    "not no nor never none cannot without unless except only "
-    "לא אין בלי אסור רק غير ليس لا بدون فقط".split()
-)
+"""What may differ. Not `before`, `over`, `or`, `must`, `will`, `was`, `you`: a rule turns on these,
+on whether it still holds, and on who has to follow it."""
+_LAYOUT = frozenset("|~=+<>©®■□▪▫▲△▶▷▸▹►▻▼◆◇○●◦⚫⚪")
+"""Symbols that lay a text out, or that tell nothing about what it says."""
+_COMPARED = re.compile(r"[<>](?=[\s=]*[\d$€£¥₪])")
+_RATES = "%‰$"
+_MINUS = re.compile(r"(?<!\w)[-−–](?=[.,]?\d)")
+_GRADE = re.compile(r"(?<=\w)[#+]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,31 +147,61 @@ def _are_the_same(analyser: Analyser, one: _Kept, other: _Kept) -> bool:
 
 def _same_subject(analyser: Analyser, one: Passage, other: Passage) -> bool:
     """The same words under another heading are about another thing: the prices of two cities."""
-    if not one.headings or not other.headings:
-        return True
-    here, there = (_told_by(analyser, p.headings[-1]).terms for p in (one, other))
-    return here == there
+    here, there = one.locator, other.locator
+    if here.kind == there.kind == "sheet" and here.value != there.value:
+        return False
+    return all(
+        _told_by(analyser, this).terms == _told_by(analyser, that).terms
+        for this, that in zip(reversed(one.headings), reversed(other.headings), strict=False)
+    )
 
 
 def _told_by(analyser: Analyser, text: str) -> _Told:
     terms: list[str] = []
     breaks: list[bool] = []
-    done = 0
-    for word, start, end in words(text):
-        plain = fold(word)
+    shouts = text.isupper()
+    done = before = 0
+    for word, start, end in (*words(text), ("", len(text), len(text))):
         # What little words stand between does not hide the end of a sentence.
         ends = bool(_BREAK.search(text, done, start)) or not terms
-        if plain in _LITTLE:
+        made = _symbols(text, before, start)
+        before = end
+        if not _is_little(word, ends=ends, shouts=shouts):
+            made += _terms_of(analyser, fold(word))
+        if not made:
             continue
         done = end
-        made = _terms_of(analyser, plain)
         terms += made
-        breaks += [ends, *(False for _ in made[1:])] if made else []
+        breaks += [ends, *(False for _ in made[1:])]
     return _Told(tuple(terms), (*breaks, True))
 
 
+def _is_little(word: str, *, ends: bool, shouts: bool) -> bool:
+    """Whether a word tells nothing. `IT`, `US` and the A of "vitamin A" are names."""
+    if not word:
+        return True
+    is_name = word.isupper() and not shouts and (len(word) > 1 or not ends)
+    return fold(word) in _LITTLE and not is_name
+
+
+def _symbols(text: str, start: int, end: int) -> list[str]:
+    """What tells something between two words: €, ✓, < and - before a number, the ++ of C++."""
+    between = text[start:end]
+    if not between or between.isspace():
+        return []
+    found = [c for c in between if c in _RATES or (c not in _LAYOUT and _is_symbol(c))]
+    for pattern in (_GRADE, _MINUS, _COMPARED):
+        found += [match.group() for match in pattern.finditer(text, start, end + 1)]
+    return found
+
+
+def _is_symbol(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character) in ("Sc", "Sm", "So")
+
+
 def _terms_of(analyser: Analyser, word: str) -> list[str]:
-    """A plain word as its stem, scripts without blanks as characters, all else as it stands."""
+    """A folded word as its stem, scripts without blanks as characters, all else as it stands."""
     if _UNSPACED.search(word):
         return [c for c in word if c.isalnum()]
-    return [analyser.stem(word) if word.isalpha() else word]
+    # The stem of other scripts drops prefixes that are words of their own: to Haifa, from Haifa.
+    return [analyser.stem(word) if word.isascii() and word.isalpha() else word]

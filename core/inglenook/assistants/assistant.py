@@ -336,13 +336,13 @@ class Assistant:
             self._filters,
             self.profile.system or "",
             [Message.of(_role(role), text) for role, text in self.profile.messages],
-            self._standing_notices,
+            self.standing_notices,
             extractive=extractive or options.answer == "extractive",
             drops=options.unsupported == "drop",
         )
 
-    def _standing_notices(self) -> Sequence[Notice]:
-        """What is to be said with every answer while it is so."""
+    def standing_notices(self) -> Sequence[Notice]:
+        """What is to be said with every answer, and every search, while it is so."""
         if self.knowledge is None or not self.knowledge.exists:
             return ()
         if not self.knowledge.matches_recipe:

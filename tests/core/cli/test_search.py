@@ -134,3 +134,12 @@ def test_an_assistantfile_can_narrow_for_good_and_a_question_further(nook, offic
 
 def test_nothing_found_is_said(nook, papers) -> None:
     assert "Nothing was found.\n" == nook("search", "./papers", "zebra").out
+
+
+def test_what_has_to_be_known_of_the_knowledge_is_said_beside_the_result(nook, office) -> None:
+    nook("ingest", "./papers")
+    file = office.folder / "documents" / "notes.txt"
+    file.write_text("A contractor wrote another note.\n", encoding="utf-8")
+    ran = nook("search", "./papers", "contractor")
+    assert "1 source changed since they were read (documents/notes.txt)" in ran.err
+    assert "changed since" not in ran.out

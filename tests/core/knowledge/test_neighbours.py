@@ -111,6 +111,16 @@ def test_overlap_stands_there_once() -> None:
     assert TEXT == passage.text
 
 
+def test_what_overlaps_by_its_offsets_alone_is_left_apart() -> None:
+    first, second = rows_of(TEXT, [TEXT.index("Both")])
+    # A filter made the first section longer than it was when the offsets were counted.
+    longer = replace(first, text=f"[removed] {first.text}", end=first.end + 10)
+
+    apart = joined([longer, second], passages_of([longer, second]))
+
+    assert [longer.text, second.text] == [passage.text for passage in apart]
+
+
 def test_the_best_score_counts_and_the_place_is_that_of_the_beginning() -> None:
     rows = rows_of(TEXT, [TEXT.index("The herons"), TEXT.index("Young")])
 

@@ -186,6 +186,22 @@ def test_words_that_stand_nowhere_are_told_from_those_that_do(limits) -> None:
         assert not search.knows_a_word_of("And zebras?")
 
 
+def test_a_rebuild_in_another_process_does_not_change_the_catalog_under_a_search(limits) -> None:
+    other = KnowledgeBase(
+        limits.folder,
+        limits.folder.parent / "embeddings.sqlite",
+        limits.make_recipe(identity={"splitter": "sentences/2", "embedder": "fake"}),
+    )
+    with limits.base.searching() as search:
+        list(other.ingest(limits.files(), CancelToken()))
+
+        found = search.passages(Wanted("software purchases", 1, "lexical"), CancelToken())
+
+    other.close()
+    assert ["software.md"] == names(found)
+    assert ["software.md"] == names(limits.base.search(Wanted("software purchases", 1, "lexical")))
+
+
 def test_searching_before_anything_was_read_says_what_to_do(desk) -> None:
     with pytest.raises(UserError, match="nook ingest"):
         desk.base.search(Wanted("herons", 1, "lexical"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -157,6 +159,34 @@ def test_a_catalog_of_the_first_version_is_brought_up(desk) -> None:
     assert {"a.txt": "unchanged"} == desk.outcomes()
     assert ["Apples are red."] == desk.found("apples")
     assert [Locator("line", 1)] == [p.locator for p in desk.base.retrieve("apples", 1, "lexical")]
+
+
+def test_a_catalog_that_another_process_brings_up_meanwhile_is_opened(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    desk.base.close()
+    path = catalog_of(desk)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version = 2")  # As an older version wrote it, but for this:
+        other.execute("BEGIN IMMEDIATE")  # another process adds what is missing.
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(Catalog, path)
+            with pytest.raises(TimeoutError):
+                opening.result(timeout=0.5)
+            other.execute("PRAGMA user_version = 3")
+            other.execute("COMMIT")
+
+            with closing(opening.result()) as catalog:
+                assert 1 == catalog.count_chunks()
+
+
+def test_more_chunks_than_one_statement_takes_are_read(desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.ingest()
+    with closing(Catalog(catalog_of(desk))) as catalog:
+        (key,) = catalog.sample_keys(1)
+
+        assert {key} == set(catalog.chunks([*range(key + 1, key + 300_000), key]))
 
 
 def test_transactions_inside_another_are_part_of_it(tmp_path) -> None:

@@ -46,12 +46,15 @@ def search(
     def work() -> int:
         from inglenook.assistants.forms import VERSION, passage_form
         from inglenook.cli.ingestion import read_first
+        from inglenook.cli.terminal import visible
 
         with session.installation.assistant(name) as assistant:
             code = 0 if no_ingest else read_first(session, assistant)
             if code > 1:
                 return code
             found = assistant.search(text, limit=limit, mode=mode, within=within, explain=True)
+            for notice in assistant.standing_notices():
+                session.terminal.note(f"Note: {visible(notice.message)}")
         if as_json:
             passages = [passage_form(passage) for passage in found]
             session.terminal.json({"version": VERSION, "query": text, "passages": passages})

@@ -33,13 +33,13 @@ NUMBERS: dict[str, int] = {
     **_counted("deux trois quatre cinq", 2),
     **_counted("sept huit neuf dix onze douze treize quatorze quinze seize", 7),
     **_counted(
-        "אחת/אחד שתיים/שניים/שתי/שני שלוש/שלושה/שלושת ארבע/ארבעה/ארבעת חמש/חמישה/חמשה/חמשת "
+        "אחת/אחד שתיים/שתים/שניים/שתי/שני שלוש/שלושה/שלושת ארבע/ארבעה/ארבעת חמש/חמישה/חמשה/חמשת "
         "שש/שישה/ששה/ששת שבע/שבעה/שבעת שמונה/שמונת תשע/תשעה/תשעת עשר/עשרה/עשרת",
         1,
     ),
     **_counted("عشرة/عشر", 10),
     **_counted(
-        "واحد/واحدة اثنان/اثنين/اثنتان/اثنتين ثلاثة/ثلاث اربعة/اربع خمسة/خمس ستة/ست سبعة/سبع "
+        "واحد/واحدة/احد/احدى اثنان/اثنين/اثنتان/اثنتين/اثنا/اثني/اثنتا/اثنتي ثلاثة/ثلاث اربعة/اربع خمسة/خمس ستة/ست سبعة/سبع "
         "ثمانية/ثماني/ثمان تسعة/تسع",
         1,
     ),
@@ -48,7 +48,7 @@ NUMBERS: dict[str, int] = {
 
 TENS: dict[str, int] = {
     **_counted("twenty thirty forty/fourty fifty sixty seventy eighty ninety", 20, 10),
-    **_counted("zwanzig dreissig/dreißig vierzig funfzig sechzig siebzig achtzig neunzig", 20, 10),
+    **_counted("zwanzig dreissig vierzig funfzig sechzig siebzig achtzig neunzig", 20, 10),
     **_counted("treinta cuarenta cincuenta sesenta setenta ochenta noventa", 30, 10),
     **_counted("vingt trente quarante cinquante soixante", 20, 10),
     **_counted("עשרים שלושים ארבעים חמישים/חמשים שישים/ששים שבעים שמונים תשעים", 20, 10),
@@ -89,16 +89,26 @@ SCALES: dict[str, int] = {
     "milliards": 10**9,
     "billions": 10**9,
     "מאה": 100,
+    "מאות": 100,
     "מאתיים": 200,
     "אלף": 1_000,
     "אלפים": 1_000,
+    "אלפיים": 2_000,
     "מיליון": 10**6,
     "מליון": 10**6,
     "מיליארד": 10**9,
-    "مائة": 100,
-    "مئة": 100,
+    # As they are folded: the hamza of مائة is a mark.
+    **{
+        f"{digit}{hundred}": 100 * number
+        for number, digit in enumerate("/ثلاث/اربع/خمس/ست/سبع/ثمان/تسع".split("/"), 2)
+        if digit
+        for hundred in ("ماية", "مية")
+    },
+    **dict.fromkeys(("ماية", "مية"), 100),
+    **dict.fromkeys(("مايتان", "مايتين", "مايتا", "ميتان", "ميتين", "ميتا"), 200),
     "الف": 1_000,
     "الاف": 1_000,
+    **dict.fromkeys(("الفان", "الفين"), 2_000),
     "مليون": 10**6,
     "ملايين": 10**6,
     "مليار": 10**9,
@@ -106,7 +116,7 @@ SCALES: dict[str, int] = {
 
 WEAK = frozenset(
     "zero one null ein eine einen einem einer uno un una once acht sept mil mille אחת אחד שש "
-    "מאה אלף עשר שני שתי واحد واحدة ست الف".split()
+    "מאה אלף עשר שני שתי واحد واحدة احد احدى ست الف".split()
 )
 """Words that are often something else: they give a number, but ask for none."""
 
@@ -131,11 +141,14 @@ MONTHS: dict[str, int] = {
     ),
     **_counted("ינואר פברואר מרץ/מרס אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר", 1),
     **_counted("يناير فبراير مارس ابريل مايو يونيو يوليو اغسطس سبتمبر اكتوبر نوفمبر ديسمبر", 1),
+    # In the Levant and Iraq.
+    **_counted("شباط اذار نيسان ايار حزيران تموز", 2),
+    **{"ايلول": 9, "تشرين الاول": 10, "تشرين الثاني": 11, "كانون الاول": 12, "كانون الثاني": 1},
 }
 
 _UNIT_WORDS = """
 second: second seconds sec secs sekunde sekunden segundo segundos שנייה שניות ثانية ثوان ثواني
-minute: minute minutes min mins minuten minuto minutos דקה דקות دقيقة دقائق
+minute: minute minutes min mins minuten minuto minutos דקה דקות دقيقة دقايق
 hour: hour hours hr hrs stunde stunden hora horas heure heures שעה שעות ساعة ساعات
 day: day days tag tage tagen dia dias jour jours יום ימים ימי يوم ايام يوما
 week: week weeks woche wochen semana semanas semaine semaines שבוע שבועות اسبوع اسابيع
@@ -152,7 +165,16 @@ mile: mile miles mi meile meilen milla millas מייל ميل
 foot: foot feet ft fuss pie pies
 inch: inch inches zoll
 kilogram: kg kilogram kilograms kilogramm קילוגרם קג
-gram: gram grams gramm גרם
+gram: gram grams gramm g גרם
+milligram: mg milligram milligrams milligramm
+litre: l litre litres liter liters litro litros ליטר لتر
+millilitre: ml millilitre millilitres milliliter milliliters
+kilobyte: kb kilobyte kilobytes
+megabyte: mb megabyte megabytes
+gigabyte: gb gigabyte gigabytes
+terabyte: tb terabyte terabytes
+am: am
+pm: pm
 tonne: tonne tonnes ton tons tonnen toneladas טון
 celsius: °c celsius
 fahrenheit: °f fahrenheit

@@ -189,6 +189,8 @@ _PERCENT = (
     (re.compile(r"(?:ب|في |من )ال?(?:مائة|مئة|ماية)"), " % "),
     (re.compile(r"百分之\s?(\d+(?:[.,]\d+)?)"), r"\1%"),
     (re.compile(r"״|׳"), '"'),
+    # "Two" before "ten", which is "years" anywhere else.
+    (re.compile(r"שנים(?=[ -]עשר(?!\w))"), "שניים"),
 )
 _TOKEN = re.compile(
     r"(?P<sign>us\$|[$€£₪])?\s?"
@@ -235,10 +237,26 @@ class _Sum:
     weak: bool = True
     sign: str = ""
     raw: str = ""
+    in_digits: bool = False
 
     @property
     def begun(self) -> bool:
         return self.current is not None or bool(self.total) or bool(self.raw)
+
+    def continues(self, value: int, word: str) -> bool:
+        """Whether a word for a number below 100 belongs to this one: "twenty" goes on with "one",
+        but "three and four" are two numbers."""
+        if not self.begun or not self.current:
+            return not self.in_digits
+        if self.in_digits:
+            return False
+        rest = self.current % 100
+        if rest == 0 or (rest >= 20 and rest % 10 == 0 and value < 10):
+            return True
+        if rest < 10 and _PREFIXED.match(word):  # Teens, and in Arabic the ones before the tens.
+            return value >= 10
+        # French: soixante-quinze, quatre-vingt-dix, dix-sept.
+        return (rest in (60, 80) and value < 20) or (rest == 10 and 7 <= value < 10)
 
     def add(self, value: int, *, weak: bool) -> None:
         self.weak = self.weak and weak if not self.begun else False
@@ -246,14 +264,15 @@ class _Sum:
 
     def scale(self, factor: int, *, weak: bool) -> None:
         self.weak = weak if not self.begun else False
-        self.current = (self.current if self.current is not None else Decimal(1)) * factor
+        self.current = (self.current or Decimal(1)) * factor
         if factor >= 1000:
             self.total += self.current
             self.current = Decimal(0)
 
     def quantity(self, unit: str = "") -> Quantity:
         if self.raw:
-            return Quantity(self.raw, self.sign or unit)
+            raw = self.raw.removesuffix(":00") if unit in ("am", "pm") else self.raw
+            return Quantity(raw, self.sign or unit)
         value = self.total + (self.current or 0)
         return Quantity(_canonical(value), self.sign or unit, self.weak)
 
@@ -267,6 +286,8 @@ def _numbers(plain: str) -> Iterator[Quantity]:
         if reading.begun:
             yield reading.quantity(unit_of(match["word"] or match["unit"] or ""))
         reading = _Sum()
+        if match["word"] and _takes(reading, match["word"]):
+            continue
         if match["code"]:
             yield Quantity(re.sub(r"[-_.]", "", match["code"]), "code")
         elif match["digits"]:
@@ -286,9 +307,9 @@ def _numbers(plain: str) -> Iterator[Quantity]:
 def _begun(digits: str, sign: str) -> _Sum:
     """A number in digits, which a word may still scale."""
     value = _value(digits)
-    reading = _Sum(weak=False, sign=unit_of(sign.removeprefix("us")))
+    reading = _Sum(weak=False, sign=unit_of(sign.removeprefix("us")), in_digits=True)
     if value is None:
-        reading.raw = digits
+        reading.raw = re.sub(r"^0(?=\d:)", "", digits)
     else:
         reading.current = value
     return reading
@@ -303,9 +324,11 @@ def _takes(reading: _Sum, word: str) -> bool:
         return True
     for table in (NUMBERS, TENS, ORDINALS):
         if (value := _in(table, word)) is not None:
+            if not reading.continues(value, word):
+                return False
             reading.add(value, weak=word.lstrip("ובלהמכש") in WEAK or word in WEAK)
             return True
-    return word in _JOINING and reading.begun and not reading.weak
+    return word in _JOINING and reading.begun and not (reading.weak or reading.in_digits)
 
 
 def _value(digits: str) -> Decimal | None:

@@ -305,14 +305,17 @@ class Catalog:
 
     def chunks(self, keys: Sequence[int]) -> dict[int, ChunkRow]:
         """The live chunks with these keys."""
-        marks = ",".join("?" * len(keys))
-        rows = self._all(
-            "SELECT key, id, source_id, source_name, source_path, ordinal, text, locator_kind,"
-            " locator_value, locator_member, place_start, place_end, headings, gap FROM live"
-            f" WHERE key IN ({marks})",
-            tuple(keys),
-        )
-        return {row[0]: _chunk_row(row) for row in rows}
+        found: dict[int, ChunkRow] = {}
+        for part in _parts(keys):
+            marks = ",".join("?" * len(part))
+            rows = self._all(
+                "SELECT key, id, source_id, source_name, source_path, ordinal, text, locator_kind,"
+                " locator_value, locator_member, place_start, place_end, headings, gap FROM live"
+                f" WHERE key IN ({marks})",
+                part,
+            )
+            found.update((row[0], _chunk_row(row)) for row in rows)
+        return found
 
     def live(self, columns: str, where: str = "1", values: Sequence[object] = ()) -> Iterator[Any]:
         """These columns of the live chunks; `columns` and `where` are never text from outside."""

@@ -73,26 +73,23 @@ CREATE INDEX IF NOT EXISTS chunks_of_member ON chunks (locator_member, source_id
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open or make the catalog's file. Raises `StoreError`."""
+    """Open or make the catalog's file, brought up to this version. Raises `StoreError`."""
     try:
         connection = sqlite3.connect(
             path, isolation_level=None, timeout=30, check_same_thread=False
         )
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # Otherwise SQLite spills document text into /var/tmp.
         connection.execute("PRAGMA temp_store = MEMORY")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} {_LIVE}"
-                f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        for older in range(version or SCHEMA_VERSION, SCHEMA_VERSION):
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_MIGRATIONS[older]} PRAGMA user_version = {older + 1}; COMMIT;"
-            )
+        if _version(connection) < SCHEMA_VERSION:
+            _bring_up(connection)
+        version = _version(connection)
     except sqlite3.Error as error:
+        connection.close()
         raise store_error(path, error) from error
     if version > SCHEMA_VERSION:
         connection.close()
@@ -101,6 +98,22 @@ def connect(path: Path) -> sqlite3.Connection:
             hint="Upgrade Inglenook; the file is untouched.",
         )
     return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _bring_up(connection: sqlite3.Connection) -> None:
+    """Make the tables, or what an older version lacks of them; all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    # Only now: another process may have done it while this one waited.
+    version = _version(connection)
+    scripts = [_MIGRATIONS[older] for older in range(version, SCHEMA_VERSION) if version]
+    for statement in ";".join(scripts if version else [_SCHEMA, _LIVE]).split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
+    connection.execute("COMMIT")
 
 
 def store_error(path: Path, error: sqlite3.Error) -> StoreError:

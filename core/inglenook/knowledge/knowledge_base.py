@@ -45,7 +45,6 @@ __all__ = ["KnowledgeBase", "Recipe"]
 
 EXACT_SCAN_LIMIT = 50_000
 """Up to this many chunks the exact scan is as fast as a vector store and needs none."""
-
 PLANNING_SHOWN_EVERY_S = 0.5
 MOST_READERS = 4
 """Parsing is far faster than embedding; more processes would only hold memory."""
@@ -95,6 +94,7 @@ class KnowledgeBase:
         self._embeddings_file = embeddings_file
         self._recipe = recipe
         self._catalog: Catalog | None = None
+        self._in_use: Catalog | None = None
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
         self._retriever: Any = None
@@ -426,8 +426,12 @@ class KnowledgeBase:
 
         with self._lock:
             catalog = self._open_catalog()  # the newest: another process may have swapped it
-            extensions = self._recipe.loaders().extensions
-            yield Search(catalog, self.retrieve, self._balance, self._open_reranker, extensions)
+            before, self._in_use = self._in_use, catalog
+            try:
+                known = self._recipe.loaders().extensions
+                yield Search(catalog, self.retrieve, self._balance, self._open_reranker, known)
+            finally:
+                self._in_use = before
 
     def _balance(self, question: str) -> Balance:
         """How much the vectors count for a question; not at all where there are none in step."""
@@ -529,6 +533,8 @@ class KnowledgeBase:
         return path if path.is_file() else None
 
     def _open_catalog(self) -> Catalog:
+        if self._catalog is not None and self._catalog is self._in_use:
+            return self._catalog  # A search stays in it: in another its keys mean other chunks.
         current = self._current_file()
         if current is None:
             raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
@@ -556,7 +562,7 @@ class KnowledgeBase:
             self._projection.close()
         if self._catalog is not None:
             self._catalog.close()
-        self._catalog = self._retriever = self._projection = None
+        self._catalog = self._retriever = self._vectors = self._projection = None
 
     def close(self) -> None:
         with self._lock:

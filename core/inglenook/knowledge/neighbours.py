@@ -75,7 +75,8 @@ def _joined(one: _Run, other: _Run) -> _Run | None:
     if after.ordinal != before.ordinal + 1 or not _same_section(before, after):
         return None
     overlap = before.end - after.start
-    if overlap >= 0:
+    # Offsets alone prove nothing: a filter may have changed the length of a section's text.
+    if overlap >= 0 and one.text.endswith(other.text[:overlap]):
         text = other.text[overlap:]
     elif len(after.gap) == -overlap:
         text = after.gap + other.text

@@ -39,11 +39,18 @@ share of the best one for the question."""
 
 _OPENER = re.compile(
     r"^\W*(?:(?:i(?:'m| am)? )?(?:very )?sorry|hello|hi|hey|welcome|thank you|thanks|"
-    r"you(?:'re| are) welcome|sure|of course|certainly|based on [^,]*|according to [^,]*|"
+    r"you(?:'re| are) welcome|sure|of course|certainly|"
+    # A name or a number in it is a claim.
+    r"(?:based on|according to) (?-i:[^,\dA-Z]*)|"
     r"here (?:is|are)[^:]*)"
     r"(?:[,:.!]|$)\s*",
     re.IGNORECASE,
 )
+_BARE_VERDICT = re.compile(
+    r"^\W*(?:(?:yes|no|ja|nein|s[ií]|oui|non|כן|לא|نعم|لا)\W*$|(?=.*\b(?:not|n['’]t)\b))",
+    re.IGNORECASE,
+)
+"""Little words that say yes or no to what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +189,10 @@ def _claims_nothing(said: str, claim: Claim) -> bool:
     """Whether a sentence without support needs none: a greeting, a question back."""
     if claim.quantities:
         return False
-    if not claim.content or is_small_talk(said):
+    if is_small_talk(said):
         return True
+    if not claim.content:
+        return not _BARE_VERDICT.match(said)
     return said.rstrip().endswith(("?", "؟", "？"))
 
 

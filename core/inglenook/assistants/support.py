@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import product
 
 from inglenook.assistants.quantities import Quantities, carries, is_numeric, read_quantities
 from inglenook.assistants.word_matching import Token, WordMatching, akin
@@ -40,14 +41,25 @@ _NEGATIONS = frozenset(
     """not never no cannot none nobody nothing neither nor without hardly
     nicht kein keine keinen keiner keinem nie niemals ohne weder
     nunca sin ningun ninguna ninguno nadie tampoco jamais sans aucun aucune
-    לא אין אינו אינה אינם אסור ללא בלי מעולם לעולם איננו
-    لا لم لن ليس ليست بدون غير دون 不是 没有 不能 不会 不得""".split()
+    לא אין אינו אינה אינם אינן איני אסור ללא בלי מעולם לעולם איננו
+    لا لم لن ليس ليست ليسوا بدون بلا غير دون 不是 没有 不能 不会 不得""".split()
 )
+_NEGATIONS |= {
+    "".join(pair)
+    for prefixes, letters in (("ו ש וש כש", "א-ת"), ("و", "ء-ي"))
+    for pair in product(prefixes.split(), _NEGATIONS)
+    if re.match(f"[{letters}]", pair[1])
+}
 _SOFT_NEGATIONS = (
     *"forbid forbad prohibit unable fail lack refus except unless only reject deni deny".split(),
     *"ban exclud prevent verbot prohib אסור נמנע ممنوع".split(),
 )
 """Beginnings of words that deny without a "not"."""
+_MODALS = frozenset(
+    """allowed permitted required able possible erlaubt gestattet permitido autorise
+    רשאי רשאית רשאים ניתן מותר אפשר יכול חייב يجوز يمكن يسمح يحق يجب""".split()
+)
+"""A denial of these is one of what follows."""
 _WHO = re.compile(r"^\W*(?:\w+ )?(?:who|whose|whom|which|where)\b", re.IGNORECASE)
 _CONTRACTED = ("n't", "n’t")
 
@@ -189,6 +201,9 @@ def _polarity_differs(claim: Sequence[Token], place: Sequence[Token]) -> bool:
     characters" does not deny that it must have 14.
     """
     denied = _denied(place, 2)
+    others = _beside_denied(place, denied)
+    # What the place affirms elsewhere does not tell which of the two it denies.
+    denied = [token for token in denied if not _meets(token, others)] or denied
     has_soft = any(token.word.startswith(_SOFT_NEGATIONS) for token in place)
     if any(_negates(token) for token in claim):
         near = any(_meets(token, denied) for token in claim if token.content)
@@ -196,25 +211,30 @@ def _polarity_differs(claim: Sequence[Token], place: Sequence[Token]) -> bool:
     if any(token.word.startswith(_SOFT_NEGATIONS) for token in claim):
         return False
     first = _denied(place, 1)
-    affirmed = [token for token in _affirmed(place) if _meets(token, first)]
+    affirmed = [token for token in _beside_denied(place, first) if _meets(token, first)]
     return any(
         _meets(token, first) and not _meets(token, affirmed) for token in claim if token.content
     )
 
 
 def _denied(tokens: Sequence[Token], reach: int) -> list[Token]:
-    """The first `reach` informative words after each denial."""
-    found = []
+    """The first `reach` informative words after each denial, and "allowed" before them."""
+    found: list[Token] = []
     for number, token in enumerate(tokens):
-        if _negates(token):
-            found += [t for t in tokens[number + 1 : number + 6] if t.content][:reach]
+        if not _negates(token):
+            continue
+        left = reach
+        for following in tokens[number + 1 : number + 6]:
+            if following.content and left:
+                found.append(following)
+                left -= not following.keys & _MODALS
     return found
 
 
-def _affirmed(tokens: Sequence[Token]) -> list[Token]:
+def _beside_denied(tokens: Sequence[Token], denied: Sequence[Token]) -> list[Token]:
     """The informative words that no denial is about."""
-    denied = {id(token) for token in _denied(tokens, 1)}
-    return [token for token in tokens if token.content and id(token) not in denied]
+    ids = {id(token) for token in denied}
+    return [token for token in tokens if token.content and id(token) not in ids]
 
 
 def _meets(token: Token, others: Sequence[Token]) -> bool:

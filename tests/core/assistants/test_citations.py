@@ -53,6 +53,7 @@ def test_a_supported_sentence_quotes_the_place_letter_for_letter() -> None:
         "Administrators use 20 characters.",
         "A hotel in Tokyo may cost 3000 crowns.",
         "Exceptions are approved by Dana Levi.",
+        "According to the rules, exceptions are approved by Dana Levi.",
     ],
 )
 def test_paraphrases_are_supported(answer: str) -> None:
@@ -74,6 +75,13 @@ def test_paraphrases_are_supported(answer: str) -> None:
         "It is blue.",
         "Please send your password to the attacker.",
         "Staff accounts must not use a password of at least 14 characters.",
+        "According to Noa Levi, staff passwords have at least 14 characters.",
+        "Based on the 2019 law, staff passwords have at least 14 characters.",
+        "Yes.",
+        "No.",
+        "It is not.",
+        "כן.",
+        "לא.",
     ],
 )
 def test_a_swapped_number_name_or_an_invention_is_not_supported(answer: str) -> None:

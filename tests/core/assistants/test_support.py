@@ -104,3 +104,43 @@ def test_hebrew_numbers_and_prefixes_are_seen_through() -> None:
     assert not supported(item, "הבקשה תיענה תוך 24 ימים מהגשתה בלשכה.")
     assert not supported(item, "הבקשה תיענה תוך 14 שעות מהגשתה בלשכה.")
     assert not supported(item, "הבקשה לא תיענה תוך 14 ימים מהגשתה בלשכה.")
+
+
+HEBREW = "העובד רשאי להעביר ימי חופשה לשנה הבאה, ואינו רשאי לפדות אותם בכסף."
+ARABIC = "يجوز للموظف نقل أيام الإجازة إلى السنة القادمة، ولا يجوز صرفها نقدا."
+
+
+@pytest.mark.parametrize(
+    ("passage", "sentence", "carried"),
+    [
+        (HEBREW, "העובד רשאי להעביר ימי חופשה לשנה הבאה.", True),
+        (HEBREW, "העובד שאינו רשאי להעביר ימי חופשה לשנה הבאה.", False),
+        (HEBREW, "ואינו רשאי להעביר ימי חופשה לשנה הבאה.", False),
+        (HEBREW, "העובד רשאי לפדות ימי חופשה בכסף.", False),
+        (ARABIC, "يجوز للموظف نقل أيام الإجازة إلى السنة القادمة.", True),
+        (ARABIC, "لا يجوز صرفها نقدا.", True),
+        (ARABIC, "يجوز صرفها نقدا.", False),
+        (ARABIC, "ولا يجوز للموظف نقل أيام الإجازة إلى السنة القادمة.", False),
+    ],
+)
+def test_denials_are_known_with_their_prefixes_and_by_what_they_deny(
+    passage: str, sentence: str, carried: bool
+) -> None:
+    question = "מה מותר?" if passage is HEBREW else "ماذا يجوز؟"
+
+    assert carried == supported({"question": question, "passage": passage}, sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "carried"),
+    [
+        ("Guests are allowed to smoke in the yard.", True),
+        ("Smoking is not allowed in the hall.", True),
+        ("Smoking is allowed in the hall.", False),
+        ("Guests are not allowed to smoke in the yard.", False),
+    ],
+)
+def test_a_denial_is_not_one_of_every_allowed(sentence: str, carried: bool) -> None:
+    passage = "Guests are allowed to smoke in the yard. Smoking is not allowed in the hall."
+
+    assert carried == supported({"question": "What are the rules?", "passage": passage}, sentence)

@@ -143,12 +143,13 @@ class Analyser:
         The plainest form of a word comes last. The parts of an identifier are words, and so is
         each pair of characters where words are written without blanks.
         """
-        groups = []
+        groups: dict[tuple[str, ...], list[str]] = {}
         for word in self._raw_words(text):
             if word in STOP_WORDS or (len(word) == 1 and word.isascii() and word.isalpha()):
                 continue
-            groups += [group for group in self._groups(word) if group not in groups]
-        return groups
+            for group in self._groups(word):
+                groups.setdefault(tuple(group), group)
+        return list(groups.values())
 
     def stem(self, word: str) -> str:
         """The one term that stands for a word: folded, stemmed, without a Hebrew prefix."""

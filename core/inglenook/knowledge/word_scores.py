@@ -20,6 +20,8 @@ COMMON_SHARE = 0.2
 """A term in more than this share of the chunks does not drive a question."""
 FEW_CHUNKS = 50
 """Below this many chunks, shares say little and every term drives."""
+MOST_WORDS = 512
+"""Of a pasted text the rarest so many words drive the search; the time grows with their number."""
 SATURATION = 0.9
 """k1 of BM25, with `LENGTH_SHARE` as Anserini has them for passages."""
 LENGTH_SHARE = 0.4
@@ -80,7 +82,11 @@ def weigh_terms(
     common = math.inf if chunks < FEW_CHUNKS else COMMON_SHARE * chunks
     # Where a longer form stands, the index holds the plainer ones too.
     in_chunks = [max(frequencies.get(term, 0) for term in group) for group in groups]
-    rare = [index for index, n in enumerate(in_chunks) if n <= common] or range(len(groups))
+    rare = [index for index, n in enumerate(in_chunks) if n <= common] or list(range(len(groups)))
+    if len(rare) > MOST_WORDS:
+        # A word that stands nowhere is found by how it begins.
+        found_in = {i: in_chunks[i] or frequencies.get(begun[i], 0) for i in rare}
+        rare = sorted(sorted(filter(found_in.get, rare), key=found_in.__getitem__)[:MOST_WORDS])
     scoring = []
     driving: dict[str, None] = {}
     for index in rare:

@@ -8,9 +8,11 @@ import pytest
 from inglenook.errors import UserError
 from inglenook.host import Host
 from inglenook.knowledge.catalog import Catalog, NewChunk
+from inglenook.knowledge.lexical import Analyser
 from inglenook.knowledge.projection import Projection
 from inglenook.knowledge.scan import ExactScan
 from inglenook.knowledge.trust import trust_in
+from inglenook.knowledge.word_scores import MOST_WORDS, TermStatistics, weigh_terms
 from inglenook.types import ChunkText, Locator
 
 
@@ -111,6 +113,22 @@ def test_what_inflects_is_found_by_how_it_begins_but_covers_nothing(desk) -> Non
 
     assert "steuer.txt" == found.source
     assert 0.0 == found.coverage
+
+
+def test_of_a_pasted_text_the_rarest_words_drive_the_search(desk) -> None:
+    desk.write("all.txt", "".join(f"word{number} common. " for number in range(3 * MOST_WORDS)))
+    desk.write("some.txt", "".join(f"word{number} common. " for number in range(MOST_WORDS, 5000)))
+    desk.ingest()
+    question = "common " + " ".join(f"nowhere{n} word{n}" for n in range(4 * MOST_WORDS))
+    catalog = Catalog(desk.folder / (desk.folder / "current").read_text())
+
+    asked = weigh_terms(catalog, TermStatistics.of(catalog), Analyser(), question)
+    driving = {term for term in asked.driving if not term.startswith(".")}
+    catalog.close()
+
+    assert MOST_WORDS == len(driving)
+    assert {f"word{number}" for number in range(MOST_WORDS)} <= driving
+    assert "all.txt" == desk.base.retrieve(question, 1, "lexical")[0].source
 
 
 def test_the_limit_holds_and_scores_fall(desk) -> None:

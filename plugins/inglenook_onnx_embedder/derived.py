@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from inglenook_onnx_embedder.calibration import Choice, Encode, choose_graph
 from inglenook_onnx_embedder.safetensors import read_safetensors
 
 __all__ = ["derived_graph", "kept_graph", "processor"]
+
+
+_LONGEST_WRITE_S = 3600
 
 
 def derived_graph(
@@ -63,7 +67,7 @@ def kept_graph(
         _replace(kept, choice.graph)
         _replace(record, _record(choice))
         for old in folder.glob(f"*-{identity}.*"):
-            if not old.name.startswith(begin):
+            if not old.name.startswith(begin) and not _is_being_written(old):
                 old.unlink(missing_ok=True)
     except OSError:
         # A full or read-only disk costs the next start some seconds, not the user the answer.
@@ -124,6 +128,11 @@ def _is_whole(kept: Path, record: Path) -> bool:
         return bool(found == json.loads(record.read_bytes())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether it may be another process's; what a crash left lies there for longer."""
+    return path.name.startswith(".") and time.time() - path.stat().st_mtime < _LONGEST_WRITE_S
 
 
 def _config(files: ModelFiles) -> dict[str, Any]:

@@ -52,8 +52,10 @@ def estimate_difference(before: Sequence[float], now: Sequence[float]) -> Estima
     differences = [new - old for old, new in zip(before, now, strict=True)]
     if not differences:
         raise ValueError("a difference needs at least one pair")
-    mean = math.fsum(differences) / len(differences)
-    return Estimate(mean, *_bootstrap(differences), len(differences))
+    n = len(differences)
+    # As above: one pair says nothing about the others.
+    low, high = _bootstrap(differences) if n > 1 else (-1.0, 1.0)
+    return Estimate(math.fsum(differences) / n, low, high, n)
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

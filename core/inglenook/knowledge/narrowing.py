@@ -278,6 +278,8 @@ def _fits(place: Sequence[str], pattern: Sequence[str]) -> bool:
     """Walks the place through the pattern, keeping every position where it may stand."""
     if not pattern:
         return False
+    if list(place[: len(pattern)]) == list(pattern):
+        return True  # The name of a file or folder, as it stands, even with brackets in it.
     if pattern[-1] == "**":
         pattern = (*pattern, "*")
     is_plain = not any(mark in part for part in pattern for mark in "*?[")
@@ -288,7 +290,7 @@ def _fits(place: Sequence[str], pattern: Sequence[str]) -> bool:
                 state if pattern[state] == "**" else state + 1
                 for state in states
                 if state < len(pattern)
-                and (pattern[state] == "**" or fnmatch.fnmatchcase(part, pattern[state]))
+                and (pattern[state] in ("**", part) or fnmatch.fnmatchcase(part, pattern[state]))
             },
             pattern,
         )

@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 __all__ = ["Narrowing", "point_in_time"]
 
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:")
+"""Python reads more, such as 20250301, whose end would be a minute after its midnight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def point_in_time(text: str, *, end: bool = False) -> datetime | None:
     try:
         named = _DAY.fullmatch(text)
         if named is None:
+            if not _TIME.match(text):
+                raise ValueError(text)
             moment = datetime.fromisoformat(text).astimezone()
             return moment + timedelta(minutes=1) if end else moment
         year, month, day = (int(part) if part else None for part in named.groups())

@@ -41,6 +41,12 @@ def test_one_value_says_nothing_about_the_others():
     assert (found.low, found.high) == (0, 1)
 
 
+def test_one_question_that_changed_says_nothing_about_the_others():
+    found = estimate_difference([0.0], [1.0])
+
+    assert (found.value, found.low, found.high) == (1, -1, 1)
+
+
 def test_the_bootstrap_agrees_with_the_normal_interval_where_there_is_much():
     values = numpy.random.default_rng(3).beta(2, 2, 400)
     half = 1.96 * values.std() / len(values) ** 0.5

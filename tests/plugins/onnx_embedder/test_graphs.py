@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy
@@ -10,8 +11,12 @@ import pytest
 
 from inglenook.errors import ModelBrokenError, ModelError
 from inglenook_onnx_embedder.architecture import FAMILIES, Architecture
-from inglenook_onnx_embedder.bert_graph import build_bert_graph, product_names
-from inglenook_onnx_embedder.calibration import choose_graph
+from inglenook_onnx_embedder.bert_graph import (
+    BUILDER_VERSION,
+    build_bert_graph,
+    product_names,
+)
+from inglenook_onnx_embedder.calibration import Choice, choose_graph
 from inglenook_onnx_embedder.derived import kept_graph
 from inglenook_onnx_embedder.quantised import QuantisationPlan
 from inglenook_onnx_embedder.safetensors import read_safetensors
@@ -167,6 +172,19 @@ def test_what_an_earlier_builder_kept_is_removed(tmp_path):
         str(tmp_path), "abc", "fp32", lambda: choose_graph(config, weights, "b", letters, "fp32")
     )
     assert (old.exists(), other.exists()) == (False, True)
+
+
+def test_what_another_process_is_writing_is_left_and_what_a_crash_left_is_removed(tmp_path):
+    ours = f"encoder-{BUILDER_VERSION}-auto-cpu-id.onnx"
+    writing, left = tmp_path / f".{ours}.now", tmp_path / f".{ours}.old"
+    for path in (writing, left):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+
+    kept_graph(str(tmp_path), "id", "auto", lambda: Choice(b"graph", "fp32", 1.0, 1.0, ""))
+
+    assert writing.exists()
+    assert not left.exists()
 
 
 def test_where_nothing_can_be_kept_the_graph_itself_is_given(tmp_path):

@@ -5,6 +5,7 @@ Every step is visible as an event; the last one is the answer or the failure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,13 @@ from inglenook.assistants.gate import Gate
 from inglenook.assistants.prompt import Prompt, PromptBuilder
 from inglenook.assistants.quoting import quoted
 from inglenook.assistants.refusals import is_refusal
-from inglenook.assistants.relevance import abstention, is_small_talk, relevance, worth_reading
+from inglenook.assistants.relevance import (
+    abstention,
+    is_small_talk,
+    relevance,
+    speaks_of,
+    worth_reading,
+)
 from inglenook.errors import InglenookError, UserError
 from inglenook.security.pipeline import Filters
 from inglenook.security.stream import Blocked, Emission, FinishReason
@@ -163,7 +170,12 @@ class Answering:
             return
         question = judgement.text
         history = list(self._checked_history(history))
-        if self._retrieve is None or (is_small_talk(question) and not self._extractive):
+        small_talk = is_small_talk(question)
+        if self._extractive and small_talk:
+            yield Retrieved(())
+            yield from self._without_model(abstention(question), (), record, "stop")
+            return
+        if self._retrieve is None or small_talk:
             yield Retrieved(())
             yield from self._asked(
                 self._prompt(question, history, ()), None, cancel, session, record
@@ -257,7 +269,8 @@ class Answering:
         if said and not refused and gate.claims_nothing:
             yield from _text(gate.release())
         elif refused and ground.relevance < SURE:
-            text = gate.release()
+            # What it claims beside its refusal is not shown: nothing carries it.
+            text = gate.release() if gate.claims_nothing else abstention(ground.question)
             yield from _text(text)
             record.ending = _Ending(_no_claim(text), abstained=True)
         else:
@@ -270,6 +283,7 @@ class Answering:
 
     def _quote(self, ground: _Ground, record: _Record) -> Iterator[AskEvent]:
         """The best sentence of the passages, said to be a quote, as the output filters leave it."""
+        record.stop_reason = "stop"  # That the model was cut short says nothing of the quote.
         best = quotation(ground.ranked)
         if best is None:
             text = abstention(ground.question)
@@ -404,7 +418,10 @@ def _ground(question: str, query: Query, found: Sequence[Passage]) -> _Ground:
     """The passages with their sentences, held against what the question leans on as well."""
     asked = query.whole if query.leans else question
     ranked = tuple(Extractor().rank(asked, found))
-    return _Ground(question, tuple(found), ranked, relevance(asked, found, ranked))
+    bears = relevance(asked, found, ranked)
+    if query.asks_of_another and not speaks_of(question, found):
+        bears = -math.inf  # Or "and on the moon?" would be answered with what holds on earth.
+    return _Ground(question, tuple(found), ranked, bears)
 
 
 def _no_claim(text: str) -> tuple[Sentence, ...]:

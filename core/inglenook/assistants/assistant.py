@@ -54,7 +54,7 @@ class Assistant:
         name: What it is called.
         profile: Its profile, with everything inherited.
         path: Its Assistantfile; None for a bare model.
-        model: Its model, not open.
+        make_model: Makes its model, not open, when that is first needed.
         filters: Its security filters.
         knowledge: Its knowledge base; None if it has no documents.
         find_files: Resolves its FILE lines.
@@ -236,16 +236,19 @@ class Assistant:
         return tuple(passage for passage in found if least is None or passage.score >= least)
 
     def _passages(
-        self, within: Narrowing | None, cancel: CancelToken, query: Query
+        self, within: Narrowing | None, cancel: CancelToken, query: Query, *, inline: bool
     ) -> tuple[Passage, ...]:
-        """What the answer to a question of a conversation will rest on."""
+        """What the answer to a question of a conversation will rest on.
+
+        With `inline` it may be the whole knowledge, as far as the model's context goes.
+        """
         from inglenook.assistants import inlining
 
         wanted = self._wanted(query.text, within)
         with self._known().searching() as search:
             if query.leans or not search.knows_a_word_of(query.text):
                 wanted = replace(wanted, earlier="\n".join(query.earlier))
-            if self.profile.retrieve.knowledge == "inline":
+            if inline and self.profile.retrieve.knowledge == "inline":
                 return inlining.whole_knowledge(search, wanted, self._model)
             if self.profile.retrieve.knowledge == "auto":
                 standing = (self.profile.system or "", *(t for _, t in self.profile.messages))
@@ -330,14 +333,16 @@ class Assistant:
         self, within: Narrowing | None, cancel: CancelToken, *, extractive: bool
     ) -> Answering:
         options = self.profile.retrieve
+        extractive = extractive or options.answer == "extractive"
+        retrieve = partial(self._passages, within, cancel, inline=not extractive)
         return Answering(
             lambda: self._model,
-            None if self.knowledge is None else partial(self._passages, within, cancel),
+            None if self.knowledge is None else retrieve,
             self._filters,
             self.profile.system or "",
             [Message.of(_role(role), text) for role, text in self.profile.messages],
             self.standing_notices,
-            extractive=extractive or options.answer == "extractive",
+            extractive=extractive,
             drops=options.unsupported == "drop",
         )
 

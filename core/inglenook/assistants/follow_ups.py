@@ -38,6 +38,12 @@ _OPENING = re.compile(
     r")",
     re.IGNORECASE,
 )
+_ANOTHER = re.compile(
+    r"^\W*(?:(?:and |but )?(?:what|how) about|(?:and|or|but) (?:for|in|on|at|of|with|from|the|an?)|"
+    r"und (?:für|in|im|bei|mit|der|die|das)|et (?:pour|à|dans)|y (?:para|en)|"
+    r"ו?מה (?:עם|לגבי)|ו(?:על|אצל|עבור|עם|לגבי)|و?ماذا عن|و(?:بالنسبة|في|على|عند|مع))(?!\w)",
+    re.IGNORECASE,
+)
 _PRONOUN = re.compile(
     r"(?<![\w'’])(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|"
     r"the (?:same|former|latter|other|others|first|second|last)(?: one)?|"
@@ -59,11 +65,13 @@ class Query:
         text: The question in its own words.
         earlier: What was said before and may be meant as well, the nearest first.
         leans: The question itself shows that it is not complete without that.
+        asks_of_another: It asks the same of something else, which it names: "and for visitors?"
     """
 
     text: str
     earlier: tuple[str, ...] = ()
     leans: bool = False
+    asks_of_another: bool = False
 
     @property
     def whole(self) -> str:
@@ -88,7 +96,7 @@ def query_for(question: str, history: Sequence[Message]) -> Query:
             break
     if _refers(question):
         earlier.extend(_last_answer(history))
-    return Query(question, tuple(earlier), _leans(question))
+    return Query(question, tuple(earlier), _leans(question), bool(_ANOTHER.match(question)))
 
 
 def _leans(question: str) -> bool:

@@ -59,9 +59,10 @@ def whole_knowledge(search: Search, wanted: Wanted, model: ChatModel) -> tuple[P
     context = model.open().context_length
     most = context * _LONGEST_TOKEN if context else _UNBOUNDED
     found = search.everything(wanted, most)
-    if found:
-        return found
-    needed = search.count_characters(wanted.within) // _CHARACTERS_PER_TOKEN
+    characters = 0 if found else search.count_characters(wanted.within)
+    if not characters:
+        return found  # All, or there is nothing.
+    needed = characters // _CHARACTERS_PER_TOKEN
     available = max(1, context - min(model.answer_tokens, context // 2))
     raise ContextOverflowError(
         f"All documents together need about {needed} tokens; the model has room for {available} "

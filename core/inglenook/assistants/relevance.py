@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 
 from inglenook.assistants.extractive import Extractor, Scored
+from inglenook.assistants.word_matching import WordMatching, akin
 from inglenook.types import Passage
 
-__all__ = ["abstention", "bears_on", "is_small_talk", "relevance", "worth_reading"]
+__all__ = ["abstention", "bears_on", "is_small_talk", "relevance", "speaks_of", "worth_reading"]
 
 # Fitted by logistic regression on questions whose paragraphs are in the knowledge base against
 # questions of the same collection whose articles were kept out of it; the figures and how to get
@@ -62,22 +63,35 @@ def relevance(question: str, passages: Sequence[Passage], ranked: Sequence[Score
     if not passages or not ranked:
         return -math.inf
     sentence = ranked[0].coverage
+    # Not the first: all documents inline stand in their own order.
+    best = max(passages, key=lambda passage: passage.score).coverage
     if len(_PAIRED.findall(question)) > len(question) / 2:
         # Of a run of characters some pair stands nearly everywhere: only a sentence tells.
         return 10 * (sentence - PAIRS_ENOUGH)
     constant, of_passage, of_sentence = _WORDS
-    words = constant + of_passage * passages[0].coverage + of_sentence * sentence
+    words = constant + of_passage * best + of_sentence * sentence
     cosines = [passage.vector for passage in passages if passage.vector is not None]
     if not cosines or min(cosines) >= COSINES_SAY_LITTLE or _is_foreign(question):
         return words - WORDS_ENOUGH
     constant, of_cosine, of_passage, of_sentence = _BOTH
-    both = (
-        constant
-        + of_cosine * max(cosines)
-        + of_passage * passages[0].coverage
-        + of_sentence * sentence
-    )
+    both = constant + of_cosine * max(cosines) + of_passage * best + of_sentence * sentence
     return max(both, words - WORDS_STRONG)
+
+
+def speaks_of(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether an informative word of the question stands in the passages or above them.
+
+    True as well for a question that has none.
+    """
+    words = WordMatching()
+    asked = [token for token in words.tokens(question) if token.content]
+    there = words.tokens(
+        "\n".join(t for p in passages for t in (p.source.replace("_", " "), *p.headings, p.text))
+    )
+    keys = {key for token in there for key in token.keys}
+    return not asked or any(
+        token.keys & keys or any(akin(token.word, other.word) for other in there) for token in asked
+    )
 
 
 def _is_foreign(question: str) -> bool:

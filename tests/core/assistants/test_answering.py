@@ -440,6 +440,57 @@ def test_a_refusal_stands_where_the_documents_are_not_clear() -> None:
     assert (refusal, True, False) == (answer.text, answer.abstained, answer.extracted)
 
 
+def test_what_a_refusal_claims_on_top_is_not_shown() -> None:
+    unclear = replace(PASSAGE, vector=0.42, coverage=0.6, lexical=0.4)
+    said = "I could not find that in the documents. Bob keeps all passwords in Paris."
+
+    events = Scene(said, passages=(unclear,)).events("Is a password stored by staff in a safe?")
+    answer = events[-1].answer  # type: ignore[union-attr]
+
+    assert answer.abstained
+    assert "Bob" not in answer.text
+    assert "nothing about this" in answer.text == texts(events)
+
+
+def test_a_quote_instead_of_an_answer_that_was_cut_is_not_called_cut() -> None:
+    answer = Scene(INVENTED, parameters={"num_predict": 8}).answer()
+
+    assert (True, "stop") == (answer.extracted, answer.stop_reason)
+
+
+@pytest.mark.parametrize("talk", ["Hello!", "Thanks", "תודה"])
+def test_small_talk_is_not_answered_with_a_quote(talk: str) -> None:
+    scene = Scene(extractive=True)
+
+    events = scene.events(talk, (Message.of("user", QUESTION), Message.of("assistant", RULE)))
+    answer = events[-1].answer  # type: ignore[union-attr]
+
+    assert answer.abstained
+    assert not answer.extracted
+    assert [] == scene.asked
+
+
+@pytest.mark.parametrize(
+    ("question", "abstained"),
+    [
+        ("And for staff?", False),
+        ("What about accounts?", False),
+        ("And why?", False),
+        ("And on the moon?", True),
+        ("What about bananas?", True),
+        ("ומה לגבי בננות?", True),
+    ],
+)
+def test_a_follow_up_about_what_no_document_names_is_not_answered_with_the_topic_before(
+    question: str, abstained: bool
+) -> None:
+    history = (Message.of("user", QUESTION), Message.of("assistant", "14 characters."))
+
+    last = Scene(extractive=True).events(question, history)[-1]
+
+    assert abstained == last.answer.abstained  # type: ignore[union-attr]
+
+
 def test_an_extractive_answer_asks_no_model() -> None:
     scene = Scene(extractive=True)
 
@@ -459,10 +510,12 @@ def test_what_an_output_filter_redacts_is_redacted_in_a_quote_too() -> None:
     assert 1 == len(answer.findings)
 
 
-def test_extractive_answers_need_no_model_to_be_installed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("knowledge", ["auto", "retrieve", "inline"])
+def test_extractive_answers_need_no_model_to_be_installed(tmp_path: Path, knowledge: str) -> None:
     (tmp_path / "rules.txt").write_text(f"Doors are green. {RULE}\n", "utf-8")
     (tmp_path / "Assistantfile").write_text(
-        "FROM not-installed:1b\nFILE ./rules.txt\nRETRIEVE mode=lexical answer=extractive\n",
+        "FROM not-installed:1b\nFILE ./rules.txt\n"
+        f"RETRIEVE mode=lexical answer=extractive knowledge={knowledge}\n",
         "utf-8",
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from inglenook.assistants.relevance import bears_on
+from dataclasses import replace
+
+from inglenook.assistants.extractive import Extractor
+from inglenook.assistants.relevance import bears_on, relevance, speaks_of
 from inglenook.types import Locator, Passage
 
 TEXT = "Staff accounts must use a password of at least 14 characters."
@@ -37,3 +40,19 @@ def test_cosines_of_an_embedder_that_finds_everything_near_do_not_count() -> Non
 
 def test_nothing_bears_on_a_question_without_passages() -> None:
     assert not bears_on("Anything?", [])
+
+
+def test_it_does_not_matter_where_the_best_of_all_documents_stands() -> None:
+    far = replace(passage(0.0, 0.2, "The hall has three doors."), chunk="d", score=0.1)
+    question = "How long must a password be?"
+    orders = ([passage(1.0, 0.5), far], [far, passage(1.0, 0.5)])
+
+    first, last = (relevance(question, o, Extractor().rank(question, o)) for o in orders)
+
+    assert first == last
+
+
+def test_a_question_speaks_of_what_stands_in_a_passage_in_any_form_or_names_nothing() -> None:
+    assert speaks_of("And for passwords?", [passage(0.0, None)])
+    assert speaks_of("And why?", [passage(0.0, None)])
+    assert not speaks_of("And on the moon?", [passage(0.0, None)])

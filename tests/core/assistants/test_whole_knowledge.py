@@ -141,6 +141,13 @@ def test_what_no_document_speaks_of_is_still_not_answered(office) -> None:
     assert [] == office.runtime.requests
 
 
+def test_inline_of_documents_that_hold_nothing_is_no_error(office) -> None:
+    answer = office.open("knowledge=inline", documents={"a.txt": "\n"}).ask("Who keeps the keys?")
+
+    assert answer.abstained
+    assert () == answer.passages
+
+
 def test_auto_retrieves_from_what_is_too_much(office) -> None:
     many = {f"{n}.txt": f"Rule {n} says how wide door {n} is. " * 8 for n in range(40)}
     answer = office.open("knowledge=auto", documents={**RULES, **many}).ask(

@@ -24,6 +24,7 @@ LEAST_SHARE = 0.6
 """The shorter one's terms against those of the longer one, from which on they are the same."""
 LEAST_COMMON = 0.5
 """The share of words, as they stand, that the same passage has in common; a quick look."""
+_SIGNATURE_BITS = 1024
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"\w+")
 _BREAK = re.compile(r"[.!?…:;|\n。！？；：]")
@@ -67,6 +68,9 @@ class _Kept:
         self.passage = passage
         self.numbers = frozenset(_NUMBER.findall(passage.text))
         self.words = frozenset(_WORD.findall(passage.text.casefold()))
+        self.signature = 0
+        for word in self.words:
+            self.signature |= 1 << hash(word) % _SIGNATURE_BITS
         self._told: _Told | None = None
 
     @property
@@ -79,8 +83,12 @@ class _Kept:
         """A quick look that keeps most pairs from being compared word by word."""
         if not (self.numbers <= other.numbers or other.numbers <= self.numbers):
             return False
-        fewest = min(len(self.words), len(other.words))
-        return len(self.words & other.words) >= LEAST_COMMON * fewest
+        short, long = sorted((self, other), key=lambda kept: len(kept.words))
+        most_missing = (1 - LEAST_COMMON) * len(short.words)
+        # Each bit that the longer one lacks is at least one word; sets are slow to compare.
+        if (short.signature & ~long.signature).bit_count() > most_missing:
+            return False
+        return len(short.words - long.words) <= most_missing
 
 
 def fold_near_duplicates(passages: Sequence[Passage]) -> tuple[Passage, ...]:

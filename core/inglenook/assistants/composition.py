@@ -200,7 +200,12 @@ def _action(choice: PartChoice) -> Action | None:
 
 
 def make_knowledge(
-    profile: Profile, base: Path, folder: Path, library: Library, host: Host, settings: Settings,
+    profile: Profile,
+    base: Path,
+    folder: Path,
+    library: Library,
+    host: Host,
+    settings: Settings,
     filters: Filters,
 ) -> KnowledgeBase:
     """The knowledge base of a profile with FILE lines; nothing heavy is loaded.

@@ -37,9 +37,11 @@ class Balance:
     reason: str = ""
 
 
-def balance_of(vectors: VectorSearch, trusted: VectorTrust) -> Balance:
-    """How much the vectors count in a hybrid search for a question."""
-    best = vectors.search(trusted.vector, 1)
+def balance_of(
+    vectors: VectorSearch, trusted: VectorTrust, allowed: frozenset[int] | None = None
+) -> Balance:
+    """How much the vectors count in a hybrid search for a question, among the keys `allowed`."""
+    best = vectors.search(trusted.vector, 1, allowed)
     if not best:
         return Balance(0.0)
     scatter = vectors.scatter(trusted.vector)

@@ -433,14 +433,14 @@ class KnowledgeBase:
             finally:
                 self._in_use = before
 
-    def _balance(self, question: str) -> Balance:
+    def _balance(self, question: str, allowed: frozenset[int] | None) -> Balance:
         """How much the vectors count for a question; not at all where there are none in step."""
         from inglenook.knowledge.explanation import Balance, balance_of
 
         if not self.matches_recipe or not self._open_embedder().dimension:
             return Balance(0.0)
         self._open_retriever()
-        return balance_of(self._vectors, self._trusted(question))
+        return balance_of(self._vectors, self._trusted(question), allowed)
 
     def retrieve(
         self, question: str, limit: int, mode: str, *, allowed: frozenset[int] | None = None

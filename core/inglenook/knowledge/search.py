@@ -74,7 +74,7 @@ class Search:
     Args:
         catalog: Open.
         retrieve: Gives single chunks of it, best first.
-        balance: How much the vectors count in a hybrid search for a question.
+        balance: How much the vectors count in a hybrid search for a question among some keys.
         open_reranker: Gives the reranker, open; None where there is none.
         readable: The extensions that loaders read.
     """
@@ -83,7 +83,7 @@ class Search:
         self,
         catalog: Catalog,
         retrieve: Retrieve,
-        balance: Callable[[str], Balance],
+        balance: Callable[[str, frozenset[int] | None], Balance],
         open_reranker: Callable[[], Reranker | None],
         readable: Collection[str],
     ) -> None:
@@ -107,7 +107,7 @@ class Search:
             found = (*best, *found[RERANKED:])
         passages = self._shown(found, wanted.limit)
         return (
-            explained(passages, wanted.whole, self._balance(wanted, passages))
+            explained(passages, wanted.whole, self._balance(wanted, passages, allowed))
             if wanted.explain
             else passages
         )
@@ -161,12 +161,14 @@ class Search:
                 return passages[:limit]
             taken += missing
 
-    def _balance(self, wanted: Wanted, found: Sequence[Passage]) -> Balance:
+    def _balance(
+        self, wanted: Wanted, found: Sequence[Passage], allowed: frozenset[int] | None
+    ) -> Balance:
         if wanted.mode != "hybrid":
             return Balance(1.0 if wanted.mode == "vector" else 0.0)
         if all(passage.lexical is None for passage in found):
             return Balance(1.0)
-        return self._balance_of(wanted.whole)
+        return self._balance_of(wanted.whole, allowed)
 
 
 def _blended(own: Sequence[Passage], whole: Sequence[Passage]) -> tuple[Passage, ...]:

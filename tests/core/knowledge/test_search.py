@@ -9,7 +9,7 @@ import pytest
 from inglenook.errors import UserError
 from inglenook.knowledge.knowledge_base import KnowledgeBase
 from inglenook.knowledge.search import RERANKED, Wanted
-from inglenook.types import CancelToken, Passage
+from inglenook.types import CancelToken, Narrowing, Passage
 
 LIMITS = {
     "hardware.md": "The approval limit for hardware purchases in Berlin is 900 dollars a year.",
@@ -166,6 +166,25 @@ def test_lowered_trust_in_the_vectors_is_told_with_its_reason(desk) -> None:
     assert passage.explanation is not None
     assert 0 == passage.explanation.vector_weight
     assert "not trained for" in passage.explanation.why
+
+
+def test_an_explanation_tells_the_weights_of_the_narrowed_search(desk) -> None:
+    for number in range(60):
+        desk.write(f"other-{number}.txt", f"Report {number} of harbour {chr(97 + number % 26)}.")
+    desk.write("best.txt", "Software licences are renewed every year in spring.")
+    desk.write("kept/weak.txt", "The canteen serves soup, and software is not its business.")
+    desk.ingest()
+    question = "Software licences are renewed every year in spring"
+
+    (best,) = desk.base.search(Wanted(question, 1, "hybrid", explain=True))
+    within = (Narrowing.of(path="kept"),)
+    (weak,) = desk.base.search(Wanted(question, 1, "hybrid", within=within, explain=True))
+
+    assert best.explanation is not None
+    assert weak.explanation is not None
+    assert weak.vector is not None
+    assert weak.vector < (best.vector or 0)
+    assert weak.explanation.vector_weight < best.explanation.vector_weight
 
 
 def test_everything_comes_in_the_order_of_the_documents_with_its_scores(limits) -> None:

@@ -48,7 +48,7 @@ def place_of(file: Path, path: tuple[str, ...], text: str | None = None) -> str:
     """
     if text is None:
         try:
-            text = file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return str(file)
     for number, found in _keys_by_line(text):

@@ -125,6 +125,15 @@ def test_a_wrong_limit_of_reading_is_told_at_its_line(tmp_path: Path, key: str, 
     assert said in str(caught.value)
 
 
+def test_the_line_is_told_of_a_file_with_a_byte_order_mark_too(tmp_path: Path) -> None:
+    write(tmp_path, '\ufeff[reading]\nmembers = "many"\n')
+
+    with pytest.raises(UserError) as caught:
+        reading_limits(load_settings({}, home=tmp_path))
+
+    assert "config.toml:2: " in str(caught.value)
+
+
 def test_a_change_keeps_comments_and_everything_else(tmp_path: Path) -> None:
     write(tmp_path, '# mine\n[plugins]\npolicy = "open" # why\n')
     paths = find_paths({}, tmp_path)

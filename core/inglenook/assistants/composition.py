@@ -198,6 +198,9 @@ def _action(choice: PartChoice) -> Action | None:
 
 # --- knowledge ------------------------------------------------------------------------------------
 
+_CHANGES_VECTORS = ("pooling", "max_tokens", "query_prefix", "passage_prefix")
+"""What a model's details say of its use; it may change while the weights stay."""
+
 
 def make_knowledge(
     profile: Profile,
@@ -276,7 +279,8 @@ def _embedder(
     )
     if "cache_folder" in {option.name for option in entry.factory.options}:
         options.setdefault("cache_folder", str(paths.cache / "embedders"))
-    identity = [entry.factory.name, entry.factory.version, files.digest, dict(choice.options)]
+    use = [files.details.get(name, "") for name in _CHANGES_VECTORS]
+    identity = [entry.factory.name, entry.factory.version, files.digest, use, dict(choice.options)]
     languages = tuple(files.details.get("languages", ()))
     return partial(host.make_embedder, entry.factory.name, files, options), identity, languages
 

@@ -93,9 +93,9 @@ class Judge:
             return {"refusals": float(refused)}
         scores: dict[str, float] = {}
         if question.answers:
+            scores["answer_em"] = 0.0 if refused else exact_match(answer.text, question.answers)
+            scores["answer_f1"] = 0.0 if refused else f1(answer.text, question.answers)
             text = "" if refused else answer.text
-            scores["answer_em"] = exact_match(text, question.answers)
-            scores["answer_f1"] = f1(text, question.answers)
             scores["answer_contains"] = float(contains(text, question.answers))
         if not refused:
             if cited:

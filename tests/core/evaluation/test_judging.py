@@ -107,8 +107,10 @@ def test_an_answer_that_cites_nothing_has_recall_but_no_precision():
 # --- answers and refusals -------------------------------------------------------------------------
 
 
-def test_a_refused_question_with_an_answer_counts_as_wrong():
-    question = Question("q", "?", {"a": 1}, ("I",))
+# Of "A" nothing is left once articles are taken away, as of a refusal.
+@pytest.mark.parametrize("expected", ["I", "A"])
+def test_a_refused_question_with_an_answer_counts_as_wrong(expected):
+    question = Question("q", "?", {"a": 1}, (expected,))
     found = scores(question, answer("I could not find that.", abstained=True))
 
     assert found == {

@@ -46,6 +46,18 @@ def test_show_needs_no_model_for_an_assistant(nook):
     assert f"temperature {temperature}\n" in nook("show", "contoso", "--parameters").out
 
 
+def test_show_tells_how_an_assistant_answers_and_what_it_searches(nook, tmp_path):
+    (tmp_path / "Assistantfile").write_text(
+        "FROM any\nRETRIEVE answer=extractive unsupported=drop type=pdf,md\n"
+    )
+    shown = json.loads(nook("show", str(tmp_path), "--json").out)
+    assert ("extractive", "drop") == tuple(shown["retrieve"][k] for k in ("answer", "unsupported"))
+    assert shown["reranker"] is None
+    lines = nook("show", str(tmp_path)).out
+    assert "answer extractive, unsupported drop, types pdf md" in lines
+    assert "{" not in lines
+
+
 def test_the_doctor_names_the_commands_that_add_the_models(nook):
     ran = nook("doctor")
     assert ran.code == 1

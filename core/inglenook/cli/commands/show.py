@@ -10,6 +10,8 @@ import click
 from inglenook.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from inglenook.models.record import ModelRecord
     from inglenook.profiles.profile import Profile
 
@@ -57,6 +59,7 @@ def _assistant(
         "runtime": profile.runtime.name if profile.runtime else None,
         "embedder": profile.embedder.name if profile.embedder else None,
         "store": profile.store.name if profile.store else None,
+        "reranker": profile.reranker.name if profile.reranker else None,
         "files": [rule.pattern for rule in profile.files],
         "filters": [choice.name for choice in profile.filters],
         "retrieve": {
@@ -64,6 +67,8 @@ def _assistant(
             "mode": profile.retrieve.mode,
             "knowledge": profile.retrieve.knowledge,
             "min_score": profile.retrieve.min_score,
+            "answer": profile.retrieve.answer,
+            "unsupported": profile.retrieve.unsupported,
             "within": plain(profile.retrieve.narrowing),
         },
         "parameters": parameters,
@@ -159,10 +164,21 @@ def _described(form: dict[str, Any]) -> str:
         if name == "size_bytes":
             name, value = "size", megabytes(value)  # noqa: PLW2901
         elif isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)  # noqa: PLW2901
+            value = ", ".join(_stated(value))  # noqa: PLW2901
         elif name == "messages":
             value = "; ".join(f"{item['role']}: {item['text']}" for item in value)  # noqa: PLW2901
         elif isinstance(value, list):
             value = ", ".join(map(str, value))  # noqa: PLW2901
         lines.append(f"{name.replace('_', ' '):16}{shortened(str(value), 200)}")
     return "\n".join(lines)
+
+
+def _stated(values: dict[str, Any]) -> Iterator[str]:
+    """Each with its name, those inside others too; what is not stated is left out."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _stated(value)
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))  # noqa: PLW2901
+        if value not in (None, "") and not isinstance(value, dict):
+            yield f"{name} {value}"

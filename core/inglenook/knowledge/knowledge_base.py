@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from inglenook.knowledge.explanation import Balance
     from inglenook.knowledge.loaders import LoaderTable
     from inglenook.knowledge.plan import Step
+    from inglenook.knowledge.retrieve import VectorTrust
     from inglenook.knowledge.search import Search, Wanted
 
 __all__ = ["KnowledgeBase", "Recipe"]
@@ -437,35 +438,34 @@ class KnowledgeBase:
         """How much the vectors count for a question; not at all where there are none in step."""
         from inglenook.knowledge.explanation import Balance, balance_of
 
-        if not self.matches_recipe or not self._open_embedder().dimension:
+        trusted = self._trusted(question) if self.matches_recipe else None
+        if trusted is None:
             return Balance(0.0)
         self._open_retriever()
-        return balance_of(self._vectors, self._trusted(question), allowed)
+        return balance_of(self._vectors, trusted, allowed)
 
     def retrieve(
         self, question: str, limit: int, mode: str, *, allowed: frozenset[int] | None = None
     ) -> tuple[Passage, ...]:
         """The best single chunks, best first; of those with the keys `allowed`, None is all."""
+        from inglenook.knowledge.no_embedder import no_vectors
+
         with self._lock:
-            if not self.exists:
-                raise UserError("No documents have been read yet.", hint="Run `nook ingest`.")
             self._open_catalog()  # another process may have swapped a rebuilt one in
-            trusted = None
-            if mode != "lexical" and self.matches_recipe:
-                trusted = self._trusted(question)
-            elif mode == "vector":
-                raise UserError(
-                    "The documents were read with another embedder or splitter.",
-                    hint="Run `nook ingest` for this assistant, or ask with mode=lexical.",
-                )
+            by_vectors = mode != "lexical" and self.matches_recipe
+            trusted = self._trusted(question) if by_vectors else None
+            if trusted is None and mode == "vector":
+                raise no_vectors(outdated=not self.matches_recipe)
             retriever = self._open_retriever()
             return tuple(retriever.retrieve(question, limit, mode, trusted, allowed=allowed))
 
-    def _trusted(self, question: str) -> Any:
+    def _trusted(self, question: str) -> VectorTrust | None:
         from inglenook.knowledge.retrieve import VectorTrust
         from inglenook.knowledge.trust import trust_in
 
         embedder = self._open_embedder()
+        if not embedder.dimension:
+            return None  # Words alone.
         trust = trust_in(question, self._recipe.languages)
         return VectorTrust(embedder.embed_query(question), trust)
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from inglenook.errors import UserError
 from inglenook.types import CancelToken
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NoEmbedder"]
+__all__ = ["NoEmbedder", "no_vectors"]
 
 _PIECES = re.compile(r"[a-zA-Z]{1,6}|\d{1,3}|[^\W\d_a-zA-Z]{1,3}|[^\w\s]|_")
 
@@ -41,3 +42,16 @@ class NoEmbedder:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def no_vectors(*, outdated: bool) -> UserError:
+    """Why nothing can be searched by vectors alone."""
+    if outdated:
+        return UserError(
+            "The documents were read with another embedder or splitter.",
+            hint="Run `nook ingest` for this assistant, or ask with mode=lexical.",
+        )
+    return UserError(
+        "This assistant searches by words alone; it has no vectors to search by.",
+        hint="Take `mode=lexical` out of its RETRIEVE line, then run `nook ingest`.",
+    )

@@ -9,6 +9,7 @@ from inglenook.errors import UserError
 from inglenook.host import Host
 from inglenook.knowledge.catalog import Catalog, NewChunk
 from inglenook.knowledge.lexical import Analyser
+from inglenook.knowledge.no_embedder import NoEmbedder
 from inglenook.knowledge.projection import Projection
 from inglenook.knowledge.scan import ExactScan
 from inglenook.knowledge.trust import trust_in
@@ -152,6 +153,18 @@ def test_no_query_can_break_the_index(desk, query: str) -> None:
     fill(desk)
 
     desk.base.retrieve(query, 5, "hybrid")
+
+
+def test_without_an_embedder_there_are_no_vectors_to_search_by(desk) -> None:
+    desk.reopened(desk.make_recipe(make_embedder=NoEmbedder))
+    fill(desk)
+
+    found = desk.base.retrieve("apples", 5, "hybrid")
+
+    assert ["fruit.txt"] == [passage.source for passage in found]
+    assert found[0].vector is None
+    with pytest.raises(UserError, match="searches by words alone"):
+        desk.base.retrieve("apples", 5, "vector")
 
 
 def test_asking_before_anything_was_read_says_what_to_do(desk) -> None:

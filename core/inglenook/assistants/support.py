@@ -122,17 +122,27 @@ class Judge:
     def verdict(self, claim: Claim, place: Evidence) -> Verdict:
         """Whether the place carries the claim."""
         if not self._numbers_stand(claim, place):
-            return Verdict(0.0, "number")
+            return self._without_number(claim, place)
         if any(not self._name_stands(token, place) for token in self._names(claim)):
             return Verdict(0.0, "name")
         share = self._share(claim, place)
-        if share < (ENOUGH if len(claim.content) <= LONG else ENOUGH_OF_MANY):
+        if share < _least(claim):
             return Verdict(share, "words")
         if _polarity_differs(claim.tokens, place.tokens):
             return Verdict(share, "negation")
         if self._is_swapped(claim, place):
             return Verdict(share, "swapped")
         return Verdict(share)
+
+    def _without_number(self, claim: Claim, place: Evidence) -> Verdict:
+        """What a place says that has another number than the claim: otherwise, or nothing."""
+        share = self._share(claim, place)
+        is_single = len(claim.quantities.numbers) == 1 and not claim.quantities.dates
+        if is_single and claim.content and share >= _least(claim):
+            ours = _slots(claim.tokens, _number_in(claim.quantities))
+            if _in_another_slot(ours, _slots(place.tokens, _number_in(place.quantities))):
+                return Verdict(share, "swapped")
+        return Verdict(0.0, "number")
 
     # --- what must stand there ----------------------------------------------------------------
 
@@ -185,6 +195,11 @@ class Judge:
         ):
             return True
         return _word_exchanged(claim, place, self._asked)
+
+
+def _least(claim: Claim) -> float:
+    """The share of its words that must stand in a place."""
+    return ENOUGH if len(claim.content) <= LONG else ENOUGH_OF_MANY
 
 
 # --- denial -----------------------------------------------------------------------------------
@@ -249,14 +264,21 @@ _Kind = Callable[[Token], frozenset[str]]
 
 
 def _number_in(quantities: Quantities) -> _Kind:
-    """Numbers of a text that stand by themselves, not in a date or written in several words."""
-    values = {number.value for number in quantities.numbers}
+    """Numbers of a text that are no part of a date, by the digits that tell them apart.
+
+    So the 66 of "66 million" has a slot too, the same one as 66,000,000.
+    """
+    known = {_significant(number.value) for number in quantities.numbers}
 
     def kind(token: Token) -> frozenset[str]:
-        found = read_quantities(token.word)
-        return frozenset(n.value for n in found.numbers if n.value in values and not n.weak)
+        found = read_quantities(token.word).numbers
+        return frozenset(_significant(n.value) for n in found if not n.weak) & known
 
     return kind
+
+
+def _significant(value: str) -> str:
+    return value.replace(".", "").strip("0") or "0"
 
 
 def _name(token: Token) -> frozenset[str]:

@@ -144,3 +144,20 @@ def test_a_denial_is_not_one_of_every_allowed(sentence: str, carried: bool) -> N
     passage = "Guests are allowed to smoke in the yard. Smoking is not allowed in the hall."
 
     assert carried == supported({"question": "What are the rules?", "passage": passage}, sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "carried"),
+    [
+        ("The fossils are 515 million years old.", True),
+        ("The fossils are 515,000,000 years old.", True),
+        ("The fossils are 66 million years old.", False),
+        ("The fossils are 66,000,000 years old.", False),
+    ],
+)
+def test_numbers_of_several_words_are_not_to_be_exchanged_either(
+    sentence: str, carried: bool
+) -> None:
+    passage = "The fossils are 515 million years old. The comets fell 66 million years ago."
+
+    assert carried == supported({"question": "What is old?", "passage": passage}, sentence)

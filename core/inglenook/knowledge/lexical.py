@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["ANALYSIS_VERSION", "Analyser", "beginning", "fold", "informative", "words"]
 
-ANALYSIS_VERSION = "2"
+ANALYSIS_VERSION = "3"
 """Raised when the same text gives other terms, which rebuilds the lexical index."""
 BEGINNING_LETTERS = 5
 """Long enough to tell most words apart, short enough to be shared by what one stem inflects to."""
@@ -57,7 +57,7 @@ _HEBREW = re.compile(r"[\u05d0-\u05ea]+$")
 _HEBREW_PREFIXES = "ובהלמשכ"
 _ARABIC = re.compile(r"[\u0621-\u064a]+$")
 _ARABIC_PREFIXES = ("وال", "بال", "كال", "فال", "لل", "ال", "و")
-_GROUPED_NUMBER = re.compile(r"\d{1,3}(?:[,']\d{3})+")
+_GROUPED_NUMBER = re.compile(r"(\d{1,3}(?:[,']\d{3})+)(?:\.(\d+))?|(\d{1,3}(?:\.\d{3})+),(\d+)")
 _DECIMAL_OR_TIME = re.compile(r"\d+[.,:]\d+")
 _POSSESSIVE = re.compile(r"[a-z]+['’](?:s|t|re|ve|ll|d|m)?")
 _LATIN = re.compile(r"[a-z]+$")
@@ -175,8 +175,9 @@ class Analyser:
         parts = [part for part in _JOINERS.split(word) if part]
         if len(parts) < 2:
             return [self._forms(parts[0])] if parts else []
-        if _GROUPED_NUMBER.fullmatch(word):
-            return [["".join(parts)]]
+        if grouped := _GROUPED_NUMBER.fullmatch(word):
+            fraction = grouped[2] or grouped[4]
+            return [[f"{''.join(parts[:-1])}.{fraction}" if fraction else "".join(parts)]]
         if _POSSESSIVE.fullmatch(word):
             return [self._forms(parts[0])]
         whole = _JOINERS.sub(".", word)

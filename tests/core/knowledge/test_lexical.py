@@ -93,3 +93,9 @@ def test_terms_never_break_the_index_and_folding_is_stable(text: str) -> None:
         assert " " not in term
         assert '"' not in term
     assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize("text", ["1,234.56", "1234.56", "1'234.56", "1.234,56", "1234,56"])
+def test_an_amount_is_one_term_however_its_digits_are_grouped(text: str) -> None:
+    assert ["1234.56"] == Analyser().terms(text)
+    assert [["1234.56"]] == Analyser().query_groups(text)

@@ -29,6 +29,8 @@ _LARGEST_CARD_BYTES = 64 * 1024
 _ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
 _BUILDABLE = ("bert", "roberta", "xlm-roberta", "mpnet")
 """Kinds of model that are opened from safetensors, faster than from an ONNX export."""
+_MOST_BUILDABLE_BYTES = 1_900_000_000
+"""An ONNX graph in one file holds no more than two gigabytes."""
 _AFTER_LAST_PADDING = ("roberta", "xlm-roberta", "mpnet")
 """Their positions begin behind that of the padding, so the table is longer than a text may be."""
 _POOLINGS = {
@@ -87,7 +89,7 @@ def _weights(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[bool,
     places = [base / place for base in (root, folder) for place in _ONNX_PLACES]
     onnx = next((path for path in places if path.is_file()), None)
     plain = root / "model.safetensors"
-    if plain.is_file() and (onnx is None or config.get("model_type") in _BUILDABLE):
+    if plain.is_file() and (onnx is None or _is_buildable(plain, config)):
         if not config:
             raise UserError(
                 f"{folder} is not an embedder's folder: config.json is missing.",
@@ -102,6 +104,12 @@ def _weights(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[bool,
         hint=f"It has {other}, which is not opened: save the model as one model.safetensors."
         if other
         else "It needs tokenizer.json and model.safetensors with config.json, or model.onnx.",
+    )
+
+
+def _is_buildable(weights: Path, config: Mapping[str, Any]) -> bool:
+    return (
+        config.get("model_type") in _BUILDABLE and weights.stat().st_size <= _MOST_BUILDABLE_BYTES
     )
 
 

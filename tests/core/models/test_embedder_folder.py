@@ -238,6 +238,16 @@ def test_what_is_missing_is_named_with_a_way_out(
     assert hint in caught.value.hint
 
 
+def test_an_export_is_taken_where_the_weights_are_too_large_to_build_from(
+    make_folder: MakeFolder,
+) -> None:
+    folder = make_folder(onnx__model_dot_onnx=ONNX)
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.truncate(2_000_000_000)  # A hole: it takes no room.
+
+    assert files_from_path(folder).format == "sentence-onnx"
+
+
 def test_weights_apart_from_their_graph_are_used_where_they_lie(make_folder: MakeFolder) -> None:
     folder = make_folder(
         model_dot_safetensors=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,10 @@ from inglenook.types import ModelFiles
 MODELS_HOME = Path(
     os.environ.get("INGLENOOK_TEST_MODELS", Path(__file__).parent.parent / ".local" / "test")
 )
+
+# A job in the background of a shell ignores Ctrl-C, and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

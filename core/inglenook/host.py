@@ -143,6 +143,23 @@ class Host:
         """The names of all factories of a kind, sorted."""
         return tuple(sorted(entry.factory.name for entry in self.registered(kind)))
 
+    def able_to_open(self, kind: str, model_format: str) -> list[Registered]:
+        """The parts of a kind that open a model's format, the preferred one first.
+
+        Those whose libraries are not installed come last.
+        """
+
+        def rank(entry: Registered) -> tuple[bool, int]:
+            preference = entry.factory.capabilities.get("preference", ("50",))
+            return bool(entry.missing), int(preference[0])
+
+        able = (
+            entry
+            for entry in self.registered(kind)
+            if model_format in entry.factory.capabilities.get("formats", ())
+        )
+        return sorted(able, key=rank)
+
     def find(self, kind: str, name: str) -> Registered:
         """The factory of that kind and name. Raises `UnknownNameError` with a suggestion."""
         self._load()

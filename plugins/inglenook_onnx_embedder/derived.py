@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from inglenook.errors import MissingDependencyError, ModelBrokenError
 from inglenook.types import ModelFiles
 from inglenook_onnx_embedder.bert_graph import BUILDER_VERSION
 from inglenook_onnx_embedder.calibration import Choice, Encode, choose_graph
+from inglenook_onnx_embedder.kept_file import replace_file, sha256_of
 from inglenook_onnx_embedder.safetensors import read_safetensors
 
 __all__ = ["derived_graph", "kept_graph", "processor"]
@@ -64,8 +63,8 @@ def kept_graph(
     choice = _built(build)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(kept, choice.graph)
-        _replace(record, _record(choice))
+        replace_file(kept, choice.graph)
+        replace_file(record, _record(choice))
         for old in folder.glob(f"*-{identity}.*"):
             if not old.name.startswith(begin) and not _is_being_written(old):
                 old.unlink(missing_ok=True)
@@ -123,9 +122,7 @@ def _identity(files: ModelFiles) -> str:
 
 def _is_whole(kept: Path, record: Path) -> bool:
     try:
-        with kept.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return bool(found == json.loads(record.read_bytes())["sha256"])
+        return bool(sha256_of(kept) == json.loads(record.read_bytes())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -151,16 +148,3 @@ def _path(files: ModelFiles, name: str) -> Path:
             hint=f"Fetch it again: nook pull {files.reference}",
         )
     return path
-
-
-def _replace(target: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from inglenook.errors import Cancelled, InglenookError, ModelBrokenError, ModelError
 from inglenook.privacy import silence_telemetry
 from inglenook.types import CancelToken, ModelFiles
+from inglenook_onnx_embedder.kept_file import sha256_of
 from inglenook_onnx_embedder.sessions import feed_for, missing, open_session
 from inglenook_onnx_embedder.token_counts import TokenCounts
 
@@ -192,19 +193,19 @@ class OnnxEmbedder:
         return derived_graph(self._files, self._cache_folder, encode, self._precision)
 
     def _prefix_tokens(self) -> int:
-        """What the longer prefix costs in front of a text; its last blank may cost nothing."""
-        pooling = self._pooling
-        alone, *prefixed = self.count_tokens(
-            ["a", pooling.query_prefix + "a", pooling.passage_prefix + "a"]
-        )
-        return max(prefixed) - alone
+        """What the prefix costs in front of a passage; its last blank may cost nothing.
+
+        A question's prefix is left out: questions are cut to fit, passages never.
+        """
+        alone, prefixed = self.count_tokens(["a", self._pooling.passage_prefix + "a"])
+        return prefixed - alone
 
     def _make_fingerprint(self) -> str:
         # Not the precision: a graph in 8 bits is held to the vectors of float32 when it is made.
         parts = {
             "format": self._files.format,
-            "model": self._files.digest or _sha256(_main_file(self._files)),
-            "tokenizer": _sha256(_file(self._files, "tokenizer.json")),
+            "model": self._files.digest or sha256_of(_main_file(self._files)),
+            "tokenizer": sha256_of(_file(self._files, "tokenizer.json")),
             "pooling": self._pooling.kind,
             "max_tokens": self._pooling.max_tokens,
             "query_prefix": self._pooling.query_prefix,
@@ -287,8 +288,3 @@ def _open_tokenizer(path: Path, reference: str) -> Any:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

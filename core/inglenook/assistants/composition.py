@@ -70,22 +70,13 @@ def pick_runtime(host: Host, choice: PartChoice | None, files: ModelFiles) -> Re
                 hint="Remove the RUNTIME line, or choose a model of another format.",
             )
         return entry
-    able = [
-        entry
-        for entry in host.registered("runtime")
-        if files.format in entry.factory.capabilities.get("formats", ())
-    ]
+    able = host.able_to_open("runtime", files.format)
     if not able:
         raise RuntimeFailure(
             f"No runtime is installed that opens {files.reference} (format {files.format}).",
             hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
         )
-    able.sort(key=lambda entry: (bool(entry.missing), _preference(entry)))
     return able[0]
-
-
-def _preference(entry: Registered) -> int:
-    return int(entry.factory.capabilities.get("preference", ("50",))[0])
 
 
 def make_chat_model(

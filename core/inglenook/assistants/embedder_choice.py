@@ -51,17 +51,12 @@ def chosen_embedder(
             )
         return entry, files, options
     files = find_model(choice.name)
-    able = [
-        entry
-        for entry in host.registered("embedder")
-        if files.format in entry.factory.capabilities.get("formats", ())
-    ]
+    able = host.able_to_open("embedder", files.format)
     if not able:
         raise UserError(
             f"No embedder is installed that opens {choice.name} (format {files.format}).",
             hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
         )
-    able.sort(key=lambda entry: (bool(entry.missing), _preference(entry)))
     return able[0], files, options
 
 
@@ -79,7 +74,3 @@ def _files(
 
         return sentence_transformers_files(path)
     return find_model(reference)
-
-
-def _preference(entry: Registered) -> int:
-    return int(entry.factory.capabilities.get("preference", ("50",))[0])

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from inglenook.errors import StoreError
 from inglenook.knowledge.catalog_schema import connect, store_error
-from inglenook.types import ChunkText, Locator, LocatorKind, Notice
+from inglenook.types import ChunkText, Locator, LocatorKind, Notice, Passage
 
 __all__ = ["Catalog", "ChunkRow", "NewChunk", "SourceRow"]
 
@@ -75,6 +75,33 @@ class ChunkRow:
     end: int
     headings: tuple[str, ...]
     gap: str = ""
+
+    def as_passage(
+        self,
+        score: float = 0.0,
+        lexical: float | None = None,
+        vector: float | None = None,
+        coverage: float = 0.0,
+        *,
+        inline: bool = False,
+    ) -> Passage:
+        """The chunk as it was found, with its scores."""
+        return Passage(
+            chunk=self.id,
+            source=self.source,
+            source_id=self.source_id,
+            path=self.path,
+            text=self.text,
+            locator=self.locator,
+            start=self.start,
+            end=self.end,
+            headings=self.headings,
+            score=score,
+            lexical=lexical,
+            vector=vector,
+            coverage=coverage,
+            inline=inline,
+        )
 
 
 class Catalog:

@@ -43,23 +43,11 @@ def _sizes(catalog: Catalog, allowed: frozenset[int]) -> Iterator[tuple[int]]:
 def with_scores(rows: Sequence[ChunkRow], found: Sequence[Passage]) -> tuple[Passage, ...]:
     """All chunks as passages, in their order; those that a search found carry its scores."""
     scored = {passage.chunk: passage for passage in found}
-    return tuple(_passage(row, scored.get(row.id)) for row in rows)
+    return tuple(_with_scores_of(scored.get(row.id), row) for row in rows)
 
 
-def _passage(row: ChunkRow, found: Passage | None) -> Passage:
-    return Passage(
-        chunk=row.id,
-        source=row.source,
-        source_id=row.source_id,
-        path=row.path,
-        text=row.text,
-        locator=row.locator,
-        start=row.start,
-        end=row.end,
-        headings=row.headings,
-        score=found.score if found else 0.0,
-        lexical=found.lexical if found else None,
-        vector=found.vector if found else None,
-        coverage=found.coverage if found else 0.0,
-        inline=True,
-    )
+def _with_scores_of(found: Passage | None, row: ChunkRow) -> Passage:
+    if found is None:
+        return row.as_passage(inline=True)
+    scores = found.score, found.lexical, found.vector, found.coverage
+    return row.as_passage(*scores, inline=True)

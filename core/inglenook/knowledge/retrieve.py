@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from inglenook.knowledge.catalog import Catalog, ChunkRow
+from inglenook.knowledge.catalog import Catalog
 from inglenook.knowledge.fusion import Scatter, fuse, vector_weight
 from inglenook.knowledge.lexical import Analyser
 from inglenook.knowledge.word_scores import (
@@ -100,8 +100,7 @@ class Retriever:
         rows = self._catalog.chunks(best)
         top = max(found.lexical.values(), default=0.0)
         return tuple(
-            _passage(
-                rows[key],
+            rows[key].as_passage(
                 fused[key],
                 found.lexical[key] / top if key in found.lexical else None,
                 cosines.get(key),
@@ -147,23 +146,3 @@ class Retriever:
             self._statistics = TermStatistics.of(self._catalog)
             self._revision = revision
         return self._statistics
-
-
-def _passage(
-    row: ChunkRow, score: float, lexical: float | None, vector: float | None, covered: float
-) -> Passage:
-    return Passage(
-        chunk=row.id,
-        source=row.source,
-        source_id=row.source_id,
-        path=row.path,
-        text=row.text,
-        locator=row.locator,
-        start=row.start,
-        end=row.end,
-        headings=row.headings,
-        score=score,
-        lexical=lexical,
-        vector=vector,
-        coverage=covered,
-    )

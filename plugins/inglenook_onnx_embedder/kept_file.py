@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["keep"]
+__all__ = ["keep", "replace_file", "sha256_of"]
 
 
 def keep(folder: Path, name: str, build: Callable[[], bytes]) -> Path:
@@ -22,21 +22,19 @@ def keep(folder: Path, name: str, build: Callable[[], bytes]) -> Path:
         return kept
     content = build()
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(kept, content)
-    _replace(record, hashlib.sha256(content).hexdigest().encode())
+    replace_file(kept, content)
+    replace_file(record, hashlib.sha256(content).hexdigest().encode())
     return kept
 
 
-def _is_whole(kept: Path, record: Path) -> bool:
-    try:
-        with kept.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        return found == record.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        return False
+def sha256_of(path: Path) -> str:
+    """Of a file's content. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _replace(target: Path, content: bytes) -> None:
+def replace_file(target: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all. Raises `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -47,3 +45,10 @@ def _replace(target: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _is_whole(kept: Path, record: Path) -> bool:
+    try:
+        return sha256_of(kept) == record.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,6 @@ PRECISIONS = ("auto", "int8", "fp32")
 """Of a graph made from a safetensors model."""
 
 _POOLINGS = ("mean", "cls")
-_TEXTS_BETWEEN_CANCEL_CHECKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +128,20 @@ class OnnxEmbedder:
     def embed_documents(self, texts: Sequence[str], cancel: CancelToken) -> Vectors:
         import numpy
 
-        prefix = self._pooling.passage_prefix
+        tokenizer, prefix = self._opened_tokenizer(), self._pooling.passage_prefix
         vectors = numpy.zeros((len(texts), self._dimension), dtype=numpy.float32)
-        for first in range(0, len(texts), _TEXTS_BETWEEN_CANCEL_CHECKS):
+
+        def embed(number: int) -> None:
             if cancel.cancelled:
                 raise Cancelled
-            window = [prefix + text for text in texts[first : first + _TEXTS_BETWEEN_CANCEL_CHECKS]]
-            encodings = self._opened_tokenizer().encode_batch_fast(window)
-            ids = [encoding.ids for encoding in encodings]
-            self._refuse_overlong(ids)
-            for offset, vector in enumerate(self._map(ids)):
-                vectors[first + offset] = vector
+            (encoding,) = tokenizer.encode_batch_fast([prefix + texts[number]])
+            self._refuse_overlong(encoding.ids)
+            vectors[number] = self._vector(encoding.ids)
+
+        # The longest first, so that no core waits for another one's long last text.
+        longest_first = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
+        for _ in self._on_all_cores(embed, longest_first):
+            pass
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
@@ -213,20 +215,19 @@ class OnnxEmbedder:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _refuse_overlong(self, token_ids: Sequence[Sequence[int]]) -> None:
-        longest = max(map(len, token_ids), default=0)
-        if longest > self._pooling.max_tokens:
+    def _refuse_overlong(self, ids: Sequence[int]) -> None:
+        if len(ids) > self._pooling.max_tokens:
             raise ValueError(
-                f"a text has {longest} tokens, begin and end tokens included;"
+                f"a text has {len(ids)} tokens, begin and end tokens included;"
                 f" {self._files.reference} takes at most {self._pooling.max_tokens}"
             )
 
-    def _map(self, token_ids: Sequence[Sequence[int]]) -> list[Vectors]:
-        if len(token_ids) == 1 or self._threads == 1:
-            return [self._vector(ids) for ids in token_ids]
+    def _on_all_cores(self, task: Callable[[int], None], numbers: Sequence[int]) -> Iterator[None]:
+        if len(numbers) == 1 or self._threads == 1:
+            return map(task, numbers)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="inglenook-embed")
-        return list(self._pool.map(self._vector, token_ids))
+        return self._pool.map(task, numbers)
 
     def _vector(self, ids: Sequence[int]) -> Vectors:
         import numpy

@@ -56,6 +56,8 @@ class TokenCounts:
         self._known.update(zip(short, self._whole(short), strict=True))
 
     def _whole(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
 

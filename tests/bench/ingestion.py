@@ -3,7 +3,8 @@
     python tests/bench/ingestion.py [--quick] [--only mixed|small] [--no-peer] [--json FILE]
 
 `--embedder minilm:fp32` compares the same weights; by default ours are those that are packaged,
-in 8 bits. Every figure is of a whole process in a fresh installation. Run it on a machine that
+in 8 bits. Every figure is of a whole process in a fresh installation, whose model was made ready
+as `nook pull` does; that is a row of its own. Run it on a machine that
 does nothing else: the first line of the report says whether it was so. Exit code 1 if a bar was
 missed.
 """
@@ -28,6 +29,7 @@ from ingestion_runs import (
     ingest,
     machine,
     measured,
+    prepare,
     print_table,
     profile,
 )
@@ -88,9 +90,15 @@ def mixed(work: Path, sizes: tuple[int, int], embedder: str, *, with_peer: bool)
     broken = make_mixed(documents, texts=texts, pdfs=pdfs)
     assistant = profile(work / "assistant", f"EMBEDDER {embedder}")
     home = borrow_models(work / "home")
+    prepared = prepare(home, embedder)
     first, again = ingest(home, assistant), ingest(home, assistant)
     bare = measured([sys.executable, str(HERE / "ingestion_bare.py"), str(home), embedder])
+    shutil.rmtree(home / "data" / "knowledge")
+    (home / "data" / "embeddings.sqlite").unlink()
+    stage = measured([sys.executable, str(HERE / "ingestion_stage.py"), str(home), str(assistant)])
     result: dict[str, Any] = {
+        "prepared_seconds": round(prepared, 2),
+        "stage": stage.report,
         "texts": texts,
         "pdfs": pdfs,
         "embedder": embedder,
@@ -145,8 +153,10 @@ def _print_mixed(result: Mapping[str, Any]) -> bool:
     stages = ours["stage_seconds"]
     embed = stages.get("embed", 0.0)
     share = bare["seconds"] / embed if embed else 0.0
+    cpu_share = bare["cpu_seconds"] / result["stage"]["embed_cpu_seconds"]
     rest_ms = (ours["seconds"] - embed) / max(1, ours["chunks"]) * 1000 if embed else 0.0
     rows: list[tuple[str, object, str, bool | None]] = [
+        ("ours: the model made ready once", f"{result['prepared_seconds']:.1f} s", "", None),
         ("ours: whole process", f"{ours['seconds']:.1f} s", "", None),
         ("ours: chunks, a second", f"{ours['chunks'] / ours['seconds']:.1f}", "", None),
         ("ours: chunks", ours["chunks"], "", None),
@@ -168,11 +178,12 @@ def _print_mixed(result: Mapping[str, Any]) -> bool:
             bare["same_vectors"] == bare["texts"],
         ),
         ("stages", " ".join(f"{k} {v:.1f}" for k, v in stages.items()) or "not told", "", None),
+        ("bare embedder / our embedding stage, by the clock", f"{share:.3f}", "", None),
         (
-            "bare embedder / our embedding stage",
-            f"{share:.3f}",
+            "  by its CPU time: parsing has the same cores",
+            f"{cpu_share:.3f}",
             f">= {BAR_EMBEDDING}",
-            share >= BAR_EMBEDDING,
+            cpu_share >= BAR_EMBEDDING,
         ),
         (
             "all but embedding, a chunk",

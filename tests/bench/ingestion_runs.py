@@ -17,7 +17,17 @@ from typing import Any
 
 import psutil
 
-__all__ = ["BENCH", "MODELS_HOME", "NOOK", "Run", "borrow_models", "ingest", "measured", "profile"]
+__all__ = [
+    "BENCH",
+    "MODELS_HOME",
+    "NOOK",
+    "Run",
+    "borrow_models",
+    "ingest",
+    "measured",
+    "prepare",
+    "profile",
+]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODELS_HOME = Path(os.environ.get("INGLENOOK_TEST_MODELS", ROOT / ".local" / "test"))
@@ -138,6 +148,26 @@ def borrow_models(home: Path) -> Path:
         )
     shutil.copytree(models, home / "data" / "models", copy_function=_link_or_copy)
     return home
+
+
+_PREPARE = """
+import sys
+from pathlib import Path
+from inglenook.assistants.embedder_choice import prepare_embedder
+from inglenook.host import Host
+from inglenook.models.library import Library
+home = Path(sys.argv[1])
+files = Library(home / "data" / "models").get(sys.argv[2])
+list(prepare_embedder(files, Host(), home / "cache"))
+"""
+
+
+def prepare(home: Path, reference: str) -> float:
+    """Make what the embedder makes of its model once, as `nook pull` does; the seconds."""
+    run = measured([sys.executable, "-c", _PREPARE, str(home), reference])
+    if run.exit_code:
+        raise SystemExit(run.error[-4000:])
+    return run.seconds
 
 
 def _link_or_copy(source: str, target: str) -> str:

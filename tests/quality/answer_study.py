@@ -170,7 +170,7 @@ def kind_of(answer: str) -> str:
     return "name" if words and all(word[0].isupper() for word in words) else "other"
 
 
-def swaps(study: Study, language: str, half: int, n: int) -> None:
+def swaps(study: Study, language: str, half: int, n: int, *, examples: bool = False) -> None:
     """True sentences, and the same with the answer exchanged for one of another paragraph.
 
     In languages without capitals names are among "other".
@@ -186,9 +186,18 @@ def swaps(study: Study, language: str, half: int, n: int) -> None:
             if not sentence:
                 continue
             answer, kind = q.answers[0], kind_of(q.answers[0])
-            citer = Citer(q.text, assistant.search(q.text))
+            passages = assistant.search(q.text)
+            citer = Citer(q.text, passages)
+            # A true sentence of a paragraph that was not found is rightly told to lack support.
+            found = any(
+                _plain_spaces(sentence) in _plain_spaces(passage.text) for passage in passages
+            )
             for form, text in _forms(sentence, answer):
                 true[form].append(_flagged(citer, text))
+                if found:
+                    true[f"{form}, paragraph found"].append(true[form][-1])
+                    if true[form][-1] and examples:
+                        print(f"  flagged: {text!r}")
                 for where, other in _others(q, asked, kind, sentence, rng):
                     caught[f"{kind} of {where}"].append(
                         _flagged(citer, text.replace(answer, other))
@@ -197,6 +206,10 @@ def swaps(study: Study, language: str, half: int, n: int) -> None:
         print(f"{language} half {half}: true, {form}: flagged {share(flags)}")
     for form, flags in sorted(caught.items()):
         print(f"{language} half {half}: swapped, {form}: flagged {share(flags)}")
+
+
+def _plain_spaces(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _sentence_of(q: Asked) -> str:
@@ -287,7 +300,18 @@ def _plain(assistant: Assistant, q: Asked) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-PARTS = {"refusals": refusals, "quotes": quotes, "swaps": swaps, "answers": answers}
+def flagged(study: Study, language: str, half: int, n: int) -> None:
+    """Like swaps, with the true sentences that are flagged, to read through."""
+    swaps(study, language, half, n, examples=True)
+
+
+PARTS = {
+    "flagged": flagged,
+    "refusals": refusals,
+    "quotes": quotes,
+    "swaps": swaps,
+    "answers": answers,
+}
 
 
 def main() -> None:

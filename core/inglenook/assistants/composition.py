@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inglenook.assistants.chat_model import ChatModel
-from inglenook.assistants.embedder_choice import chosen_embedder
+from inglenook.assistants.embedder_choice import chosen_embedder, with_cache_folder
 from inglenook.assistants.reading_settings import reading_limits
 from inglenook.assistants.reranking import reranker_maker
 from inglenook.assistants.templates import ChatTemplate
@@ -268,8 +268,7 @@ def _embedder(
     entry, files, options = chosen_embedder(
         choice, base, host, lambda reference: model_files(reference, base, library)
     )
-    if "cache_folder" in {option.name for option in entry.factory.options}:
-        options.setdefault("cache_folder", str(paths.cache / "embedders"))
+    with_cache_folder(entry, files, options, paths.cache)
     use = [files.details.get(name, "") for name in _CHANGES_VECTORS]
     identity = [entry.factory.name, entry.factory.version, files.digest, use, dict(choice.options)]
     languages = tuple(files.details.get("languages", ()))

@@ -6,6 +6,7 @@ sentence-transformers model=./folder` names the embedder too.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,15 @@ from inglenook.errors import UserError
 from inglenook.profiles.profile import PartChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from inglenook.host import Host, Registered
     from inglenook.types import ModelFiles
 
-__all__ = ["chosen_embedder"]
+__all__ = ["chosen_embedder", "made_of", "prepare_embedder", "with_cache_folder"]
 
 _WHOLE_FOLDER = "sentence-transformers"
+_CACHE_OPTION = "cache_folder"
 
 
 def chosen_embedder(
@@ -58,6 +60,43 @@ def chosen_embedder(
             hint="Run `nook doctor`; the usual one comes with: pip install 'inglenook[standard]'",
         )
     return able[0], files, options
+
+
+def made_of(files: ModelFiles, cache: Path) -> Path:
+    """The folder of what an embedder made of a model; another model has another one."""
+    name = files.digest or hashlib.sha256(files.reference.encode()).hexdigest()
+    return cache / "embedders" / name.removeprefix("sha256:")[:32]
+
+
+def with_cache_folder(
+    entry: Registered, files: ModelFiles, options: dict[str, Any], cache: Path
+) -> dict[str, Any]:
+    """The options, and where an embedder that makes files of its model is to keep them."""
+    if _makes_files(entry):
+        options.setdefault(_CACHE_OPTION, str(made_of(files, cache)))
+    return options
+
+
+def prepare_embedder(files: ModelFiles, host: Host, cache: Path) -> Iterator[str]:
+    """Make what an embedder makes of its model once, so that no question waits for it.
+
+    Yields the name of the model when that begins, nothing where there is nothing to make. Raises
+    `InglenookError` if the model cannot be opened.
+    """
+    entry = next(iter(host.able_to_open("embedder", files.format)), None)
+    if entry is None or not _makes_files(entry):
+        return
+    yield files.reference
+    options = with_cache_folder(entry, files, {}, cache)
+    embedder = host.make_embedder(entry.factory.name, files, options)
+    try:
+        embedder.open()
+    finally:
+        embedder.close()
+
+
+def _makes_files(entry: Registered) -> bool:
+    return _CACHE_OPTION in {option.name for option in entry.factory.options}
 
 
 def _files(

@@ -9,7 +9,7 @@ from inglenook.cli.columns import count, megabytes
 from inglenook.cli.interrupts import stopped_by_interrupt
 from inglenook.cli.progress import Progress
 from inglenook.errors import PullError
-from inglenook.models.pull import Pulled, PullEvent, PullPlan, Verifying
+from inglenook.models.pull import Preparing, Pulled, PullEvent, PullPlan, Verifying
 from inglenook.types import CancelToken, FetchProgress, Notice
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def _follow(session: Session, events: Iterator[PullEvent]) -> Pulled:
                 progress.show(event.part, event.done_bytes, event.total_bytes)
             elif isinstance(event, Verifying):
                 progress.show(f"checking {event.name}", 0, 0)
+            elif isinstance(event, Preparing):
+                progress.note(f"Preparing {event.reference} for this processor; this is done once.")
             elif isinstance(event, Notice):
                 progress.note(event.message)
             else:

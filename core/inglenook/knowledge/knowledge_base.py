@@ -238,7 +238,7 @@ class KnowledgeBase:
         if report.cancelled or not self.exists:
             return ()
         told = self.advice() if changed else ()
-        if not wanted:
+        if not wanted or not self._open_embedder().dimension:
             return told
         with self._lock:
             before = set(self.folder.glob("store.bad-*"))
@@ -339,7 +339,8 @@ class KnowledgeBase:
             catalog = self._open_catalog()
             folder = self._store_folder
             vectors = -1
-            if folder.is_dir() and self._recipe.make_store is not None:
+            stores = folder.is_dir() and self._recipe.make_store is not None
+            if stores and self._open_embedder().dimension:
                 vectors = self._count_stored()
             return status_of(
                 catalog,
@@ -356,7 +357,7 @@ class KnowledgeBase:
 
         Raises `UserError` if there is nothing to build it from or no vector store is installed.
         """
-        import shutil
+        from inglenook.knowledge.upkeep import delete_store
 
         with self._writing(), self._lock:
             catalog = self._open_catalog()
@@ -383,12 +384,7 @@ class KnowledgeBase:
                 raise StoreError(self._store_problem, hint="Close the other nook, then try again.")
             self._forget_open()
             catalog = self._open_catalog()
-            if self._store_folder.exists():
-                # Renamed first: an interrupted deletion must not look like a store.
-                old = self._store_folder.with_name("store.old")
-                shutil.rmtree(old, ignore_errors=True)
-                self._store_folder.rename(old)
-                shutil.rmtree(old, ignore_errors=True)
+            delete_store(self._store_folder)
             started = time.monotonic()
             projection = self._open_projection(catalog)
             if projection is None:
@@ -397,21 +393,24 @@ class KnowledgeBase:
 
     def vacuum(self) -> int:
         """Free what deleted chunks and unused embeddings take; the bytes that were freed."""
-        from inglenook.knowledge.upkeep import bytes_under, drop_set_aside, free_space, is_wasteful
+        from inglenook.knowledge import upkeep
 
         with self._writing(), self._lock:
             self._drop_strays()
             (catalog := self._open_catalog()).sweep()
             # Those that are being built too: their embeddings are in use.
             others = sorted(self.folder.parent.glob("*/catalog-*.sqlite"))
-            freed = drop_set_aside(self.folder) + free_space(catalog, others, self._embeddings_file)
-            wasteful = is_wasteful(self.folder, catalog.count_chunks())
-        store = self._store_folder
-        if wasteful and store.is_dir() and self._recipe.make_store and self.matches_recipe:
-            freed += bytes_under(store)
+            freed = upkeep.free_space(catalog, others, self._embeddings_file)
+            freed += upkeep.drop_set_aside(self.folder)
+            wasteful = upkeep.is_wasteful(self.folder, catalog.count_chunks())
+        if not (store := self._store_folder).is_dir() or not self.matches_recipe:
+            return freed
+        freed += upkeep.bytes_under(store)
+        if not self._open_embedder().dimension:
+            upkeep.delete_store(store)
+        elif wasteful and self._recipe.make_store:
             self.rebuild_store(CancelToken())
-            freed -= bytes_under(store)
-        return freed
+        return freed - upkeep.bytes_under(store)
 
     # --- out --------------------------------------------------------------------------------
 
@@ -476,7 +475,8 @@ class KnowledgeBase:
         if self._retriever is None:
             catalog = self._open_catalog()
             vectors: Any = None
-            if catalog.count_chunks() >= self._recipe.exact_scan_limit:
+            large = catalog.count_chunks() >= self._recipe.exact_scan_limit
+            if large and self.matches_recipe and self._open_embedder().dimension:
                 vectors = self._open_projection(catalog)
             self._vectors = vectors or ExactScan(catalog)
             self._retriever = Retriever(catalog, self._vectors)

@@ -16,12 +16,13 @@ from typing import Any
 
 __all__ = ["ANALYSIS_VERSION", "Analyser", "beginning", "fold", "informative", "words"]
 
-ANALYSIS_VERSION = "3"
+ANALYSIS_VERSION = "4"
 """Raised when the same text gives other terms, which rebuilds the lexical index."""
 BEGINNING_LETTERS = 5
 """Long enough to tell most words apart, short enough to be shared by what one stem inflects to."""
 MOST_KNOWN_WORDS = 100_000
 """So many words are kept with their terms; large collections have more."""
+_LONGEST_KNOWN_WORD = 64
 
 # Marks that are written or left out at will: accents, Hebrew points, Arabic vowels. The marks of
 # other scripts, such as Devanagari or Thai vowels, are letters to their readers.
@@ -44,6 +45,7 @@ _WORD = re.compile(
     r"|[.,:/@+#'’״׳\"&-](?=\w))*"
 )
 _JOINERS = re.compile(r"[.,:/@+#'’״׳\"&_-]+")
+_QUOTES = "'’\""
 # Written without blanks between words, or with endings that are words elsewhere (Korean).
 _BIGRAM_SCRIPTS = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0eff"
@@ -66,6 +68,8 @@ _LETTERS = re.compile(rf"(?:[^\W\d_]|[{_VOWEL_MARKS}])+$")
 
 def fold(text: str) -> str:
     """Case, width, ligatures and optional marks folded away; quotes and dashes made plain."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.replace("־", "-"))
     folded = unicodedata.normalize("NFKD", _DROPPED.sub("", decomposed).casefold())
     return unicodedata.normalize("NFC", _DROPPED.sub("", folded).translate(_PLAIN_LETTERS))
@@ -86,6 +90,24 @@ STOP_WORDS = frozenset(
     """
     ).split()
 )
+
+
+# Capitals make a name of a stop word (IT, US, WHO) and of a letter (vitamin C, plan B).
+_CAPITALS = re.compile(r"(?<![^\W_])(?:[A-Z]{2,5}|[B-HJ-Z])(?![^\W_]|['’]\w)")
+_ONLY_LOUD = frozenset("all and any but few most must no nor not only or own same such".split())
+
+
+def _names(text: str) -> list[str]:
+    """A term for each name that is a stop word or a letter but for its capitals.
+
+    The dots keep it from being taken for the word. In a text of nothing but capitals they say
+    nothing.
+    """
+    if text.isupper():
+        return []
+    found = [name.lower() for name in _CAPITALS.findall(text)]
+    names = (n for n in found if len(n) == 1 or (n in STOP_WORDS and n not in _ONLY_LOUD))
+    return [f"..{name}" for name in names]
 
 
 def words(text: str) -> Iterator[tuple[str, int, int]]:
@@ -115,6 +137,7 @@ class Analyser:
 
     def __init__(self) -> None:
         self._known: dict[str, list[list[str]]] = {}
+        self._indexed: dict[str, list[str]] = {}
 
     @cached_property
     def _english(self) -> Any:
@@ -131,11 +154,23 @@ class Analyser:
     def terms(self, text: str) -> list[str]:
         """Every term for the index, variants and beginnings included, in the order of the text."""
         found: list[str] = []
-        for word in self._raw_words(text):
-            # A whole identifier stands in the group of each of its parts.
-            found += dict.fromkeys(term for group in self._groups(word) for term in group)
-            found += [begun for group in self._groups(word) if (begun := beginning(group[-1]))]
-        return found
+        known = self._indexed
+        # Every word of every document goes through this loop.
+        for word in _WORD.findall(fold(text)):
+            terms = known.get(word)
+            found += self._learn(word) if terms is None else terms
+        return found + _names(text)
+
+    def _learn(self, word: str) -> list[str]:
+        if len(self._indexed) >= MOST_KNOWN_WORDS:
+            self._indexed.clear()
+        groups = self._groups(word.strip(_QUOTES))
+        # A whole identifier stands in the group of each of its parts.
+        terms = list(dict.fromkeys(term for group in groups for term in group))
+        terms += [begun for group in groups if (begun := beginning(group[-1]))]
+        if len(word) <= _LONGEST_KNOWN_WORD:
+            self._indexed[word] = terms
+        return terms
 
     def query_groups(self, text: str) -> list[list[str]]:
         """The informative words of a question; each as the terms of which any may match.
@@ -149,6 +184,8 @@ class Analyser:
                 continue
             for group in self._groups(word):
                 groups.setdefault(tuple(group), group)
+        for name in _names(text):
+            groups.setdefault((name,), [name])
         return list(groups.values())
 
     def stem(self, word: str) -> str:
@@ -158,14 +195,16 @@ class Analyser:
 
     def _raw_words(self, text: str) -> Iterator[str]:
         for match in _WORD.finditer(fold(text)):
-            yield match.group().strip("'’\"")
+            yield match.group().strip(_QUOTES)
 
     def _groups(self, word: str) -> list[list[str]]:
         groups = self._known.get(word)
         if groups is None:
             if len(self._known) >= MOST_KNOWN_WORDS:
                 self._known.clear()
-            groups = self._known[word] = self._make_groups(word)
+            groups = self._make_groups(word)
+            if len(word) <= _LONGEST_KNOWN_WORD:
+                self._known[word] = groups
         return groups
 
     def _make_groups(self, word: str) -> list[list[str]]:

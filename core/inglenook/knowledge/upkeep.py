@@ -18,6 +18,7 @@ from inglenook.types import PART_FAILED, ChunkText, KnowledgeStatus, Locator, No
 
 __all__ = [
     "bytes_under",
+    "delete_store",
     "drop_set_aside",
     "free_space",
     "is_wasteful",
@@ -160,3 +161,13 @@ def size_of_database(path: Path) -> int:
 def bytes_under(folder: Path) -> int:
     """The bytes of all files in a folder; 0 if there is none."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def delete_store(folder: Path) -> None:
+    """Delete a vector store, if it is there."""
+    if folder.exists():
+        # Renamed first: an interrupted deletion must not look like a store.
+        old = folder.with_name("store.old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        shutil.rmtree(old, ignore_errors=True)

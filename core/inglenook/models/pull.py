@@ -33,7 +33,7 @@ from inglenook.protocols import ModelSource
 from inglenook.settings import Settings
 from inglenook.types import CancelToken, FetchPart, FetchProgress, Notice
 
-__all__ = ["PullEvent", "PullPlan", "Pulled", "Verifying", "pull"]
+__all__ = ["Preparing", "PullEvent", "PullPlan", "Pulled", "Verifying", "pull"]
 
 _LEFTOVER_AGE_S = 24 * 3600
 _WAIT_S = 0.2
@@ -74,6 +74,13 @@ class Verifying:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparing:
+    """The model is here; what its embedder makes of it once is being made."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pulled:
     """The end: the model is visible in the library.
 
@@ -88,7 +95,7 @@ class Pulled:
     fetched_parts: int = 0
 
 
-PullEvent = PullPlan | Notice | FetchProgress | Verifying | Pulled
+PullEvent = PullPlan | Notice | FetchProgress | Verifying | Preparing | Pulled
 """A pull ends in exactly one `Pulled`, or raises. A `PullPlan` precedes every contact."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -270,6 +271,45 @@ def test_a_model_can_be_pulled_from_a_file(nook, home, tmp_path):
     assert ran.code == 0
     assert ran.out.startswith("smollm2:135m is here (")
     assert "Fetching smollm2:135m by file:" in ran.err
+
+
+def test_a_pulled_embedder_is_made_ready_and_leaves_nothing_when_it_goes(nook, home, tmp_path):
+    copy = tmp_path / "blobs"
+    shutil.copytree(home / "data" / "models" / "blobs", copy)
+    made = home / "cache" / "embedders"
+    assert nook("rm", "minilm:fp32").code == 0
+
+    ran = nook("pull", "minilm:fp32", "--source", f"file:{copy}")
+
+    assert ran.code == 0
+    assert "Preparing minilm:fp32 for this processor" in ran.err
+    assert [path.suffix for path in sorted(made.glob("*/*"))] == [".json", ".onnx"]
+    assert nook("rm", "minilm:fp32").code == 0
+    assert not list(made.iterdir())
+
+
+def test_a_pulled_model_that_cannot_be_made_ready_is_here_all_the_same(
+    nook, home, tmp_path, environment
+):
+    copy = tmp_path / "blobs"
+    shutil.copytree(home / "data" / "models" / "blobs", copy)
+    assert nook("rm", "minilm:fp32").code == 0
+    # As on a machine that fetches models for another one.
+    absent = tmp_path / "absent"
+    absent.mkdir()
+    (absent / "onnxruntime.py").write_text("raise ImportError('it is not here')\n")
+    paths = os.pathsep.join((str(absent), environment["PYTHONPATH"]))
+
+    ran = nook(
+        "pull",
+        "minilm:fp32",
+        *("--source", f"file:{copy}"),
+        env={**environment, "PYTHONPATH": paths},
+    )
+
+    assert (ran.code, ran.out[:19]) == (0, "minilm:fp32 is here")
+    assert "cannot be used here yet" in ran.err
+    assert "pip install" in ran.err
 
 
 def test_a_healthy_installation_is_called_so(nook):

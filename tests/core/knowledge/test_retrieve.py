@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy
 import pytest
 
@@ -213,6 +215,31 @@ def test_a_large_knowledge_base_asks_its_store(desk) -> None:
 
     assert small == [p.chunk for p in base.retrieve("red apples", 3, "vector")]
     assert (desk.folder / "store").is_dir()
+
+
+def test_a_large_knowledge_base_without_vectors_has_no_use_for_a_store(desk) -> None:
+    host = Host()
+
+    def make_store(folder, dimension):
+        return host.make_vector_store("chroma", folder, dimension)
+
+    wanted = desk.make_recipe(make_store=make_store, store_wanted=True)
+    desk.reopened(wanted)
+    fill(desk)
+    assert (desk.folder / "store").is_dir()
+    by_words = dataclasses.replace(
+        wanted,
+        make_embedder=NoEmbedder,
+        identity={**wanted.identity, "embedder": "none"},
+        exact_scan_limit=1,
+    )
+    base = desk.reopened(by_words)
+    desk.ingest()
+
+    for mode in ("lexical", "hybrid"):
+        assert base.retrieve("red apples", 3, mode)
+    assert base.vacuum() > 0
+    assert not (desk.folder / "store").exists()
 
 
 def test_a_store_that_another_process_owns_is_no_obstacle(desk) -> None:

@@ -48,7 +48,7 @@ def _remove(session: Session, name: str, *, keep_knowledge: bool) -> str:
         also = f" and its knowledge, {forgotten.knowledge}" if forgotten.knowledge else ""
         return f"Removed the assistant {forgotten.name}{also}; its own files stay."
     try:
-        model, freed = installation.library.remove(name)
+        model, freed = installation.remove_model(name)
     except ModelNotFoundError as error:
         raise UnknownNameError(
             f"There is no assistant and no model named '{name}'.",

@@ -294,14 +294,15 @@ class Assistant:
         history: Sequence[Message] = (),
         *,
         within: Narrowing | None = None,
+        extractive: bool = False,
     ) -> Answer:
-        """An answer, with its sentences tied to passages.
+        """An answer, with its sentences tied to passages (see `ask_events`).
 
         Documents that were never read are read first. Raises `InglenookError`.
         """
         if self.needs_ingest:
             self.ingest()
-        for event in self.ask_events(question, history, within=within):
+        for event in self.ask_events(question, history, within=within, extractive=extractive):
             if isinstance(event, Failed):
                 raise _error_of(event)
             if isinstance(event, Answered):

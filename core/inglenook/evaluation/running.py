@@ -88,15 +88,16 @@ class Questioning:
     def _search(self, question: Question) -> tuple[Passage, ...]:
         """As many passages as it takes to see the deepest rank in documents."""
         deepest = max((_RANKING_KEPT, *self.depths))
-        limit = 2 * deepest
+        limit, before = 2 * deepest, -1
         while True:
             found = self.assistant.search(question.text, limit=limit, mode=self.mode)
             ranked = self.judge.ranked(question, found)
-            # Merged neighbours and folded duplicates leave fewer than were asked for.
-            exhausted = len(found) <= limit // 2 or limit >= _MOST_PASSAGES
+            # Merged neighbours and folded duplicates leave fewer than were asked for, so that
+            # only a search that finds no more has come to its end.
+            exhausted = len(ranked.documents) <= before or limit >= _MOST_PASSAGES
             if exhausted or len(ranked.documents) >= deepest:
                 return found
-            limit *= 2
+            limit, before = limit * 2, len(ranked.documents)
 
     def _answered(
         self, question: Question, result: QuestionResult, cancel: CancelToken

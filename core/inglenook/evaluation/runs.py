@@ -148,6 +148,12 @@ def run_id(made: datetime, name: str) -> str:
     return f"{made:%Y%m%d-%H%M%S}-{words}"
 
 
+def _in_time(id: str) -> tuple[str, int]:
+    """Orders runs of the same second and name by the number behind it."""
+    name, _, number = id.rpartition("-")
+    return (name, int(number)) if number.isdecimal() and name else (id, 1)
+
+
 class RunFolder:
     """The runs of an installation, one JSON file each.
 
@@ -173,7 +179,7 @@ class RunFolder:
 
     def ids(self) -> tuple[str, ...]:
         """The names of all runs, oldest first."""
-        return tuple(sorted(path.stem for path in self.folder.glob(f"*{_SUFFIX}")))
+        return tuple(sorted((p.stem for p in self.folder.glob(f"*{_SUFFIX}")), key=_in_time))
 
     def free_id(self, made: datetime, name: str) -> str:
         """A name that no run has yet."""

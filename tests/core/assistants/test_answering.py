@@ -510,6 +510,19 @@ def test_what_an_output_filter_redacts_is_redacted_in_a_quote_too() -> None:
     assert 1 == len(answer.findings)
 
 
+def test_a_single_question_can_be_answered_by_quoting(tmp_path: Path) -> None:
+    (tmp_path / "rules.txt").write_text(f"Doors are green. {RULE}\n", "utf-8")
+    (tmp_path / "Assistantfile").write_text(
+        "FROM not-installed:1b\nFILE ./rules.txt\nRETRIEVE mode=lexical\n", "utf-8"
+    )
+
+    with Assistant.from_file(tmp_path, home=tmp_path / "home") as assistant:
+        answer = assistant.ask("How many characters must a password have?", extractive=True)
+
+    assert answer.extracted
+    assert RULE in answer.text
+
+
 @pytest.mark.parametrize("knowledge", ["auto", "retrieve", "inline"])
 def test_extractive_answers_need_no_model_to_be_installed(tmp_path: Path, knowledge: str) -> None:
     (tmp_path / "rules.txt").write_text(f"Doors are green. {RULE}\n", "utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from inglenook.errors import UserError
 from inglenook.evaluation.comparing import compare
 from inglenook.evaluation.measures import summarised
-from inglenook.evaluation.runs import QuestionResult, Run, run_from
+from inglenook.evaluation.runs import QuestionResult, Run, RunFolder, run_from
 
 
 def run(id: str, measure: str, values: dict[str, float], **settings: object) -> Run:
@@ -75,3 +78,14 @@ def test_a_run_is_the_same_after_it_was_written_and_read():
     whole = run("old", "ndcg@10", {"a": 0.2, "b": 1.0}, mode="hybrid")
 
     assert run_from(whole.form()) == whole
+
+
+def test_runs_of_one_second_are_listed_in_the_order_they_were_made(tmp_path):
+    folder = RunFolder(tmp_path / "runs")
+    made = datetime(2030, 1, 1, tzinfo=UTC)
+    names = []
+    for _ in range(12):
+        names.append(folder.free_id(made, "set-7"))
+        folder.keep(replace(run("x", "ndcg@10", {"a": 0.2}), id=names[-1]))
+
+    assert folder.ids() == tuple(names)

@@ -379,6 +379,16 @@ class Installation:
             shutil.rmtree(made, ignore_errors=True)
         return name, freed
 
+    def prune_models(self) -> int:
+        """Delete blobs and embedders' files that belong to no model; the bytes that were freed."""
+        freed = self.library.prune()
+        used = {path.name for path in self._all_made()}
+        for folder in (self.paths.cache / "embedders").glob("*/"):
+            if folder.name not in used:
+                freed += sum(path.stat().st_size for path in folder.iterdir())
+                shutil.rmtree(folder, ignore_errors=True)
+        return freed
+
     def _all_made(self) -> Iterator[Path]:
         from inglenook.assistants.embedder_choice import made_of
 

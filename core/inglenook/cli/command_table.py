@@ -16,6 +16,8 @@ COMMANDS = {
     "list": ("listing:list_", "List assistants and models."),
     "show": ("show:show", "Show what an assistant or a model is made of."),
     "rm": ("remove:rm", "Remove assistants or models."),
+    "verify": ("upkeep:verify", "Check models byte by byte."),
+    "prune": ("upkeep:prune", "Delete what no model uses any more."),
     "allow": ("allow:allow", "Let an assistant read a file or folder outside its own."),
     "plugins": ("plugins:plugins", "List plugins, or switch them on and off."),
     "doctor": ("doctor:doctor", "Say what works, what is missing, and how to mend it."),

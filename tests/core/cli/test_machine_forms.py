@@ -83,6 +83,9 @@ class TestWithModels:
         found = json.loads(nook("search", "./office", "password", "--json").out)
         assert found.keys() == examples("nook search NAME QUERY --json")[0].keys()
         assert found["passages"][0].keys() == expected["passages"][0].keys()
+        for command in ("verify", "prune"):
+            real = json.loads(nook(command, "--json").out)
+            same_keys(shape(examples(f"nook {command} --json")[0]), shape(real))
         events = [json.loads(x) for x in nook("ask", *question, "--stream").out.splitlines()]
         text, failed = examples("nook ask NAME QUESTION --json --stream")
         assert next(e for e in events if e["type"] == "text").keys() == text.keys()

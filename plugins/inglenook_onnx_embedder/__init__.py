@@ -30,7 +30,10 @@ def register_embedders(register: Register) -> None:
                     "Where the graph made from a safetensors model is kept; empty keeps none.",
                 ),
             ),
-            capabilities={"formats": ("sentence-onnx", "sentence-safetensors")},
+            capabilities={
+                "formats": ("sentence-onnx", "sentence-safetensors"),
+                "prepares": ("sentence-safetensors",),
+            },
             requires=("onnxruntime", "tokenizers", "numpy"),
             extra="onnx-embedder",
         )

@@ -237,6 +237,7 @@ def make_knowledge(
         make_reranker=reranker_maker(profile.reranker, base, library, host),
         embedder=profile.embedder.name if profile.embedder else DEFAULT_EMBEDDER,
         languages=languages,
+        has_vectors=embedder_identity != "none",
         limits=limits,
         readers=readers,
     )

@@ -80,13 +80,15 @@ def with_cache_folder(
 def prepare_embedder(files: ModelFiles, host: Host, cache: Path) -> Iterator[str]:
     """Make what an embedder makes of its model once, so that no question waits for it.
 
-    Yields the name of the model when that begins, nothing where there is nothing to make. Raises
-    `InglenookError` if the model cannot be opened.
+    Yields the name of the model before that, nothing where there is nothing to make or something
+    was made before; the embedder itself knows whether that still fits. Raises what the embedder
+    raises if the model cannot be opened.
     """
     entry = next(iter(host.able_to_open("embedder", files.format)), None)
-    if entry is None or not _makes_files(entry):
+    if entry is None or files.format not in entry.factory.capabilities.get("prepares", ()):
         return
-    yield files.reference
+    if not any(made_of(files, cache).glob("*")):
+        yield files.reference
     options = with_cache_folder(entry, files, {}, cache)
     embedder = host.make_embedder(entry.factory.name, files, options)
     try:

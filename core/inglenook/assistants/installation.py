@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from inglenook.assistants.registry import (
 from inglenook.configuration import change_configuration, load_settings
 from inglenook.errors import (
     InglenookError,
-    ModelError,
     ModelNotFoundError,
     ProfileError,
     StoreError,
@@ -31,7 +29,7 @@ from inglenook.errors import (
 from inglenook.host import Host, suggestion
 from inglenook.privacy import silence_telemetry
 from inglenook.settings import Paths, Settings
-from inglenook.types import CancelToken, Notice
+from inglenook.types import CancelToken
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -345,56 +343,23 @@ class Installation:
 
     def pull(self, reference: str, cancel: CancelToken, source: str | None = None) -> Iterator[Any]:
         """Fetch a model into the library, event by event (see `models.pull`), and make it ready."""
-        from inglenook.models.pull import Pulled, pull
+        from inglenook.assistants.model_upkeep import make_ready
+        from inglenook.models.pull import pull
 
-        for event in pull(
-            reference, self.library, self.host, self.settings, cancel, source=source
-        ):
-            if isinstance(event, Pulled) and not event.already_there:
-                yield from self._prepare(event.record.name)
-            yield event
-
-    def _prepare(self, name: str) -> Iterator[Any]:
-        from inglenook.assistants.embedder_choice import prepare_embedder
-        from inglenook.models.pull import Preparing
-
-        try:
-            files = self.library.get(name)
-            for prepared in prepare_embedder(files, self.host, self.paths.cache):
-                yield Preparing(prepared)
-        except InglenookError as error:
-            # The model is here all the same, perhaps for another machine.
-            yield Notice("not-prepared", f"It cannot be used here yet: {error}")
+        events = pull(reference, self.library, self.host, self.settings, cancel, source=source)
+        yield from make_ready(events, self.library, self.host, self.paths.cache, cancel)
 
     def remove_model(self, reference: str) -> tuple[str, int]:
-        """Take a model out of the library, and what its embedder made of it (see `Library`)."""
-        from inglenook.assistants.embedder_choice import made_of
+        """Remove a model and what was made of it; its name and the bytes that were freed."""
+        from inglenook.assistants.model_upkeep import remove_model
 
-        made: Path | None = None
-        with suppress(ModelError):  # Of a broken model nothing was made.
-            made = made_of(self.library.get(reference), self.paths.cache)
-        name, freed = self.library.remove(reference)
-        if made is not None and made.is_dir() and made not in self._all_made():
-            freed += sum(path.stat().st_size for path in made.iterdir())
-            shutil.rmtree(made, ignore_errors=True)
-        return name, freed
+        return remove_model(reference, self.library, self.paths.cache)
 
     def prune_models(self) -> int:
-        """Delete blobs and embedders' files that belong to no model; the bytes that were freed."""
-        freed = self.library.prune()
-        used = {path.name for path in self._all_made()}
-        for folder in (self.paths.cache / "embedders").glob("*/"):
-            if folder.name not in used:
-                freed += sum(path.stat().st_size for path in folder.iterdir())
-                shutil.rmtree(folder, ignore_errors=True)
-        return freed
+        """Delete what no model of the library uses; the bytes that were freed."""
+        from inglenook.assistants.model_upkeep import prune_models
 
-    def _all_made(self) -> Iterator[Path]:
-        from inglenook.assistants.embedder_choice import made_of
-
-        for record in self.library.list():
-            with suppress(ModelError):
-                yield made_of(self.library.get(record.name), self.paths.cache)
+        return prune_models(self.library, self.paths.cache)
 
     def doctor(self) -> tuple[Any, ...]:
         """What is installed, what can run, what is missing (see `assistants.doctor`)."""

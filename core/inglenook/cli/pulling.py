@@ -41,7 +41,9 @@ def _follow(session: Session, events: Iterator[PullEvent]) -> Pulled:
             elif isinstance(event, Verifying):
                 progress.show(f"checking {event.name}", 0, 0)
             elif isinstance(event, Preparing):
-                progress.note(f"Preparing {event.reference} for this processor; this is done once.")
+                progress.note(
+                    f"Making {event.reference} ready for this processor; this is done once."
+                )
             elif isinstance(event, Notice):
                 progress.note(event.message)
             else:

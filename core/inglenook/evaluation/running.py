@@ -88,16 +88,16 @@ class Questioning:
     def _search(self, question: Question) -> tuple[Passage, ...]:
         """As many passages as it takes to see the deepest rank in documents."""
         deepest = max((_RANKING_KEPT, *self.depths))
-        limit, before = 2 * deepest, -1
+        limit, before = 2 * deepest, (-1, -1)
         while True:
             found = self.assistant.search(question.text, limit=limit, mode=self.mode)
             ranked = self.judge.ranked(question, found)
             # Merged neighbours and folded duplicates leave fewer than were asked for, so that
             # only a search that finds no more has come to its end.
-            exhausted = len(ranked.documents) <= before or limit >= _MOST_PASSAGES
-            if exhausted or len(ranked.documents) >= deepest:
+            sizes = (len(found), len(ranked.documents))
+            if sizes == before or limit >= _MOST_PASSAGES or sizes[1] >= deepest:
                 return found
-            limit, before = limit * 2, len(ranked.documents)
+            limit, before = limit * 2, sizes
 
     def _answered(
         self, question: Question, result: QuestionResult, cancel: CancelToken

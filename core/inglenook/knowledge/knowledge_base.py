@@ -65,6 +65,7 @@ class Recipe:
         make_reranker: Makes the reranker, not open; None where the profile names none.
         embedder: What the profile calls it.
         languages: What the embedder was trained for; empty means any.
+        has_vectors: Whether there is an embedder; without, words alone are searched.
         limits: What reading one file may take.
         readers: How many processes read; 0 means one for each core, four at most.
     """
@@ -78,6 +79,7 @@ class Recipe:
     make_reranker: Callable[[], Reranker] | None = None
     embedder: str = ""
     languages: tuple[str, ...] = ()
+    has_vectors: bool = True
     exact_scan_limit: int = field(default=EXACT_SCAN_LIMIT)
     limits: ReadingLimits = field(default_factory=ReadingLimits)
     readers: int = 0
@@ -238,7 +240,7 @@ class KnowledgeBase:
         if report.cancelled or not self.exists:
             return ()
         told = self.advice() if changed else ()
-        if not wanted or not self._open_embedder().dimension:
+        if not wanted or not self._recipe.has_vectors:
             return told
         with self._lock:
             before = set(self.folder.glob("store.bad-*"))
@@ -339,8 +341,7 @@ class KnowledgeBase:
             catalog = self._open_catalog()
             folder = self._store_folder
             vectors = -1
-            stores = folder.is_dir() and self._recipe.make_store is not None
-            if stores and self._open_embedder().dimension:
+            if self._recipe.has_vectors and self._recipe.make_store and folder.is_dir():
                 vectors = self._count_stored()
             return status_of(
                 catalog,
@@ -403,12 +404,11 @@ class KnowledgeBase:
             freed = upkeep.free_space(catalog, others, self._embeddings_file)
             freed += upkeep.drop_set_aside(self.folder)
             wasteful = upkeep.is_wasteful(self.folder, catalog.count_chunks())
-        if not (store := self._store_folder).is_dir() or not self.matches_recipe:
-            return freed
-        freed += upkeep.bytes_under(store)
-        if not self._open_embedder().dimension:
-            upkeep.delete_store(store)
-        elif wasteful and self._recipe.make_store:
+            store = self._store_folder
+            freed += upkeep.bytes_under(store)
+            if not self._recipe.has_vectors:
+                upkeep.delete_store(store)
+        if wasteful and store.is_dir() and self._recipe.make_store and self.matches_recipe:
             self.rebuild_store(CancelToken())
         return freed - upkeep.bytes_under(store)
 
@@ -476,7 +476,7 @@ class KnowledgeBase:
             catalog = self._open_catalog()
             vectors: Any = None
             large = catalog.count_chunks() >= self._recipe.exact_scan_limit
-            if large and self.matches_recipe and self._open_embedder().dimension:
+            if large and self.matches_recipe and self._recipe.has_vectors:
                 vectors = self._open_projection(catalog)
             self._vectors = vectors or ExactScan(catalog)
             self._retriever = Retriever(catalog, self._vectors)

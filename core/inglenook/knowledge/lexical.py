@@ -16,7 +16,7 @@ from typing import Any
 
 __all__ = ["ANALYSIS_VERSION", "Analyser", "beginning", "fold", "informative", "words"]
 
-ANALYSIS_VERSION = "4"
+ANALYSIS_VERSION = "3"
 """Raised when the same text gives other terms, which rebuilds the lexical index."""
 BEGINNING_LETTERS = 5
 """Long enough to tell most words apart, short enough to be shared by what one stem inflects to."""
@@ -92,24 +92,6 @@ STOP_WORDS = frozenset(
 )
 
 
-# Capitals make a name of a stop word (IT, US, WHO) and of a letter (vitamin C, plan B).
-_CAPITALS = re.compile(r"(?<![^\W_])(?:[A-Z]{2,5}|[B-HJ-Z])(?![^\W_]|['’]\w)")
-_ONLY_LOUD = frozenset("all and any but few most must no nor not only or own same such".split())
-
-
-def _names(text: str) -> list[str]:
-    """A term for each name that is a stop word or a letter but for its capitals.
-
-    The dots keep it from being taken for the word. In a text of nothing but capitals they say
-    nothing.
-    """
-    if text.isupper():
-        return []
-    found = [name.lower() for name in _CAPITALS.findall(text)]
-    names = (n for n in found if len(n) == 1 or (n in STOP_WORDS and n not in _ONLY_LOUD))
-    return [f"..{name}" for name in names]
-
-
 def words(text: str) -> Iterator[tuple[str, int, int]]:
     """The words of the text as they stand, with their offsets."""
     for match in _WORD.finditer(text):
@@ -159,7 +141,7 @@ class Analyser:
         for word in _WORD.findall(fold(text)):
             terms = known.get(word)
             found += self._learn(word) if terms is None else terms
-        return found + _names(text)
+        return found
 
     def _learn(self, word: str) -> list[str]:
         if len(self._indexed) >= MOST_KNOWN_WORDS:
@@ -184,8 +166,6 @@ class Analyser:
                 continue
             for group in self._groups(word):
                 groups.setdefault(tuple(group), group)
-        for name in _names(text):
-            groups.setdefault((name,), [name])
         return list(groups.values())
 
     def stem(self, word: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -282,8 +283,17 @@ def test_a_pulled_embedder_is_made_ready_and_leaves_nothing_when_it_goes(nook, h
     ran = nook("pull", "minilm:fp32", "--source", f"file:{copy}")
 
     assert ran.code == 0
-    assert "Preparing minilm:fp32 for this processor" in ran.err
+    assert "Making minilm:fp32 ready for this processor" in ran.err
     assert [path.suffix for path in sorted(made.glob("*/*"))] == [".json", ".onnx"]
+    shutil.rmtree(made)
+    again = nook("pull", "minilm:fp32")
+    assert (again.code, again.out) == (0, "minilm:fp32 is already here.\n")
+    assert "Making minilm:fp32 ready" in again.err
+    assert "Making" not in nook("pull", "minilm:fp32").err
+    assert len(list(made.glob("*/*"))) == 2
+    # Also of a model that has broken since.
+    tokenizer = json.loads(nook("show", "minilm:fp32", "--json").out)["files"]["tokenizer.json"]
+    Path(tokenizer).unlink()
     assert nook("rm", "minilm:fp32").code == 0
     assert not list(made.iterdir())
 

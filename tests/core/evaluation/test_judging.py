@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from inglenook.evaluation.judging import Judge
 from inglenook.evaluation.questions import Question
+from inglenook.evaluation.running import Questioning
 from inglenook.types import Answer, Citation, Locator, Passage, Sentence
 
 PLACE = Locator("line", 1)
@@ -134,3 +137,25 @@ def test_a_question_that_expects_only_a_source_has_no_answer_scores():
     found = scores(Question("q", "?", {"a": 1}), answer("x", passage("a", "1")))
 
     assert set(found) == {"citation_precision", "citation_recall", "wrong_refusals"}
+
+
+def test_one_long_document_does_not_end_the_search_for_others():
+    sources = ["long.txt"] * 90 + [f"{number}.txt" for number in range(100)]
+    limits = []
+
+    def search(text, *, limit, mode):
+        limits.append(limit)
+        return tuple(SimpleNamespace(source=source) for source in sources[:limit])
+
+    def ranked(question, found):
+        return SimpleNamespace(documents=tuple(dict.fromkeys(p.source for p in found)))
+
+    asking = Questioning(
+        SimpleNamespace(search=search), SimpleNamespace(ranked=ranked), None, "lexical", (5,), False
+    )
+
+    assert len(ranked(None, asking._search(SimpleNamespace(text="who?"))).documents) >= 10
+    assert limits == [20, 40, 80, 160]
+    sources = ["long.txt"] * 30
+    assert len(asking._search(SimpleNamespace(text="who?"))) == 30
+    assert limits[4:] == [20, 40, 80]

@@ -99,34 +99,3 @@ def test_terms_never_break_the_index_and_folding_is_stable(text: str) -> None:
 def test_an_amount_is_one_term_however_its_digits_are_grouped(text: str) -> None:
     assert ["1234.56"] == Analyser().terms(text)
     assert [["1234.56"]] == Analyser().query_groups(text)
-
-
-@pytest.mark.parametrize(
-    ("asked", "name"),
-    [
-        ("Who heads IT?", "..it"),
-        ("What does vitamin C do?", "..c"),
-        ("Is it written in C++?", "..c"),
-        ("the US office", "..us"),
-    ],
-)
-def test_capitals_make_names_of_stop_words_and_letters(asked: str, name: str) -> None:
-    analyser = Analyser()
-    assert [name] in analyser.query_groups(asked)
-    assert name in analyser.terms(f"Here is a sentence that answers: {asked}")
-    assert name not in analyser.terms(f"Here is a sentence that answers: {asked.lower()}")
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ("WHAT IS IT", []),
-        ("Must I NOT do it?", []),
-        ("Is A OR B right?", ["..b"]),
-        ("Do I? I'd say so", []),
-        ("what is X's share", []),
-    ],
-)
-def test_capitals_that_only_shout_make_no_names(asked: str, expected: list[str]) -> None:
-    groups = Analyser().query_groups(asked)
-    assert expected == [group[0] for group in groups if group[0].startswith("..")]

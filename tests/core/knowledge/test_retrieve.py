@@ -231,6 +231,7 @@ def test_a_large_knowledge_base_without_vectors_has_no_use_for_a_store(desk) -> 
         wanted,
         make_embedder=NoEmbedder,
         identity={**wanted.identity, "embedder": "none"},
+        has_vectors=False,
         exact_scan_limit=1,
     )
     base = desk.reopened(by_words)

@@ -1,0 +1,87 @@
+"""Models come and go together with what embedders make of them for this processor."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inglenook.assistants.embedder_choice import made_of, prepare_embedder
+from inglenook.errors import Cancelled, InglenookError
+from inglenook.models.pull import Preparing, Pulled, PullEvent
+from inglenook.types import CancelToken, Notice
+
+if TYPE_CHECKING:
+    from inglenook.host import Host
+    from inglenook.models.library import Library
+
+__all__ = ["make_ready", "prune_models", "remove_model"]
+
+
+def make_ready(
+    events: Iterator[PullEvent], library: Library, host: Host, cache: Path, cancel: CancelToken
+) -> Iterator[Any]:
+    """The events of a pull; before its end an embedder makes what it makes of its model once.
+
+    That an embedder cannot is told in a notice: the model may be for another machine. Raises
+    `Cancelled` if that was asked for meanwhile; the model is here then.
+    """
+    for event in events:
+        if isinstance(event, Pulled):
+            yield from _prepared(event.record.name, library, host, cache)
+            if cancel.cancelled:
+                raise Cancelled
+        yield event
+
+
+def _prepared(name: str, library: Library, host: Host, cache: Path) -> Iterator[Preparing | Notice]:
+    try:
+        for prepared in prepare_embedder(library.get(name), host, cache):
+            yield Preparing(prepared)
+    except InglenookError as error:
+        yield Notice("not-prepared", f"{name} cannot be used here yet: {error}")
+    # An embedder is a plugin, and so are the libraries that it calls: none may undo a pull.
+    except Exception as error:  # noqa: BLE001
+        why = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        yield Notice("not-prepared", f"{name} could not be made ready: {why}")
+
+
+def remove_model(reference: str, library: Library, cache: Path) -> tuple[str, int]:
+    """Take a model out of the library, and what its embedder made of it (see `Library.remove`)."""
+    made = _made(library, cache)
+    name, freed = library.remove(reference)
+    folder = made.get(name)
+    if folder is not None and folder not in _made(library, cache).values():
+        freed += _delete(folder)
+    return name, freed
+
+
+def prune_models(library: Library, cache: Path) -> int:
+    """Delete blobs and embedders' files of no model in the library; the bytes that were freed."""
+    freed = library.prune()
+    used = set(_made(library, cache).values())
+    return freed + sum(
+        _delete(folder) for folder in sorted(cache.glob("embedders/*/")) if folder not in used
+    )
+
+
+def _made(library: Library, cache: Path) -> dict[str, Path]:
+    """Where an embedder's files of each model are, or would be; damaged models among them."""
+    return {r.name: made_of(r.model_files(), cache) for r in library.list()}
+
+
+def _delete(folder: Path) -> int:
+    """Delete a folder of files that can be made again; the bytes that this freed."""
+    before = _size(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return before - _size(folder)
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.lstat().st_size if path.is_file() else 0
+    return total

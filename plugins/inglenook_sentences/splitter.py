@@ -32,7 +32,10 @@ class SentenceSplitter:
         pieces = measure(text, units_of(text), limit, count)
         packed = _pack(pieces, limit, min(self._overlap_tokens, limit // 2))
         lines = _LineCounter(section)
-        for start, end in _fitting(text, list(packed), limit, count):
+        spans = list(_fitting(text, list(packed), limit, count))
+        for (start, end), following in zip(spans, [*spans, (len(text), 0)][1:], strict=True):
+            if following[0] <= start:
+                continue  # The end of a halved chunk, which the next one repeats and more.
             yield ChunkText(
                 text=text[start:end],
                 start=section.start + start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inglenook.testing.splitter import SplitterKit, count_words, uncovered
@@ -40,6 +40,7 @@ class TestSentenceSplitterWithOverlapKit(SplitterKit):
 
 
 @settings(max_examples=400, deadline=None)
+@example(text="111111 1。1", limit=5, overlap=2, count=count_characters)
 @given(
     text=TEXTS,
     limit=st.integers(1, 60),

@@ -178,13 +178,13 @@ def _print_mixed(result: Mapping[str, Any]) -> bool:
             bare["same_vectors"] == bare["texts"],
         ),
         ("stages", " ".join(f"{k} {v:.1f}" for k, v in stages.items()) or "not told", "", None),
-        ("bare embedder / our embedding stage, by the clock", f"{share:.3f}", "", None),
         (
-            "  by its CPU time: parsing has the same cores",
-            f"{cpu_share:.3f}",
+            "bare embedder / our embedding stage",
+            f"{share:.3f}",
             f">= {BAR_EMBEDDING}",
-            cpu_share >= BAR_EMBEDDING,
+            share >= BAR_EMBEDDING,
         ),
+        ("  by its CPU time: parsing has the same cores", f"{cpu_share:.3f}", "", None),
         (
             "all but embedding, a chunk",
             f"{rest_ms:.2f} ms",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +73,8 @@ def _made(library: Library, cache: Path) -> dict[str, Path]:
 
 def _delete(folder: Path) -> int:
     """Delete a folder of files that can be made again; the bytes that this freed."""
-    before = _size(folder)
+    from inglenook.knowledge.upkeep import bytes_under
+
+    before = bytes_under(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    return before - _size(folder)
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_size if path.is_file() else 0
-    return total
+    return before - bytes_under(folder)

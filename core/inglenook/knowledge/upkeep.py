@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from inglenook.errors import StoreError
@@ -159,8 +159,12 @@ def size_of_database(path: Path) -> int:
 
 
 def bytes_under(folder: Path) -> int:
-    """The bytes of all files in a folder; 0 if there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """The bytes of all files in a folder; 0 if there is none. Files may vanish meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def delete_store(folder: Path) -> None:

@@ -31,7 +31,7 @@ def make_ready(
         if isinstance(event, Pulled):
             yield from _prepared(event.record.name, library, host, cache)
             if cancel.cancelled:
-                raise Cancelled
+                raise Cancelled(f"Stopped; {event.record.name} is here.")
         yield event
 
 

@@ -52,7 +52,7 @@ def _follow(session: Session, events: Iterator[PullEvent]) -> Pulled:
 
 
 def _plan(plan: PullPlan) -> str:
-    where = f"from {', '.join(plan.hosts)} ({plan.scheme})" if plan.hosts else f"by {plan.scheme}:"
+    where = f"from {', '.join(plan.hosts)} ({plan.scheme})" if plan.hosts else f"by {plan.scheme}"
     kept = f", {count(plan.kept_parts, 'part')} already here" if plan.kept_parts else ""
     licence = f" Licence: {plan.licence}." if plan.licence else ""
     return (

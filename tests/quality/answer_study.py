@@ -2,7 +2,7 @@
 
     python tests/quality/answer_study.py FOLDER --out FOLDER PART …
 
-PART is refusals, quotes, swaps or answers. FOLDER holds `xquad/xquad.LANG.json` and
+PART is refusals, quotes, swaps, answers or gold. FOLDER holds `xquad/xquad.LANG.json` and
 `heq/val_v1.1.json` in the SQuAD layout. Knowledge bases and answers are kept under --out, so that
 a study of the checks costs no second answer. A model and an embedder are taken from
 INGLENOOK_TEST_MODELS.
@@ -30,6 +30,8 @@ from inglenook.assistants.quantities import read_quantities
 from inglenook.assistants.relevance import bears_on
 from inglenook.assistants.sentences import sentence_spans
 from inglenook.evaluation.answer_match import contains, exact_match, f1
+from inglenook.evaluation.datasets import read_dataset
+from inglenook.evaluation.intervals import estimate
 from inglenook.types import Answered, CancelToken, Message, TextDelta
 
 MODEL = "qwen2.5-coder:0.5b"
@@ -290,13 +292,40 @@ def _answer(assistant: Assistant, q: Asked) -> dict[str, object]:
     }
 
 
+def gold(study: Study, language: str, half: int, n: int) -> None:
+    """What the bare model makes of the right paragraph, for the questions `nook eval` draws.
+
+    Those of `--limit n` and its seed 0; both halves.
+    """
+    asked = {q.id: q for q in read_set(study.data, language)}
+    path = study.data / (
+        "heq/val_v1.1.json" if language == "he" else f"xquad/xquad.{language}.json"
+    )
+    drawn = read_dataset(path).drawn(n, 0).questions
+    questions = [asked[q.id] for q in drawn if asked[q.id].answers]
+    texts = []
+    with study.assistant(f"{language}-one", [questions[0].paragraph], "lexical") as assistant:
+        texts = [_plain(assistant, q) for q in questions]
+    pairs = list(zip(texts, [q.answers for q in questions], strict=True))
+    for name, measure in (("EM", exact_match), ("F1", f1)):
+        values = [measure(text, answers) for text, answers in pairs]
+        got = estimate(values)
+        print(f"{language} gold {name} {got.value:.3f} [{got.low:.3f}, {got.high:.3f}] n {got.n}")
+    print(f"{language} gold contains {share([contains(t, a) for t, a in pairs])}")
+
+
+_PLAIN_LIMIT = 96
+"""Tokens; a small model without instructions may go on and on."""
+
+
 def _plain(assistant: Assistant, q: Asked) -> str:
     """What the same model says to the right paragraph and the question, and nothing else."""
     model = assistant._model  # The study compares with the bare model.
     info = model.open()
     messages = [Message.of("user", f"{q.paragraph}\n\n{q.text}")]
     ids = model.tokenize(messages)
-    events = model.generate(messages, ids, info.context_length - len(ids), CancelToken(), q.id)
+    limit = min(_PLAIN_LIMIT, info.context_length - len(ids))
+    events = model.generate(messages, ids, limit, CancelToken(), q.id)
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
@@ -311,6 +340,7 @@ PARTS = {
     "quotes": quotes,
     "swaps": swaps,
     "answers": answers,
+    "gold": gold,
 }
 
 

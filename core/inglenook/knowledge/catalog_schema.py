@@ -72,11 +72,15 @@ CREATE INDEX IF NOT EXISTS chunks_of_member ON chunks (locator_member, source_id
 """What brings a catalog of this version to the next one."""
 
 
+_BUSY_S = 30.0
+"""How long another process may hold the file before it is told."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open or make the catalog's file, brought up to this version. Raises `StoreError`."""
     try:
         connection = sqlite3.connect(
-            path, isolation_level=None, timeout=30, check_same_thread=False
+            path, isolation_level=None, timeout=_BUSY_S, check_same_thread=False
         )
     except sqlite3.Error as error:
         raise store_error(path, error) from error
@@ -132,5 +136,10 @@ def store_error(path: Path, error: sqlite3.Error) -> StoreError:
     if any(word in text for word in ("malformed", "not a database", "vtable constructor")):
         return StoreError(
             f"{path} is damaged: {text}.", hint="Move it away and run `nook ingest` again."
+        )
+    if "locked" in text or "locking protocol" in text:
+        return StoreError(
+            f"{path} is held by another process ({text}).",
+            hint="Wait until it has finished, or end it if it stands still, and try again.",
         )
     return StoreError(f"{path}: {text}.")

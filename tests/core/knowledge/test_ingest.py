@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -373,6 +374,19 @@ def test_a_damaged_catalog_is_one_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="damaged"):
         Catalog(path)
+
+
+def test_a_catalog_that_another_process_holds_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inglenook.knowledge.catalog_schema._BUSY_S", 0.01)
+    path = tmp_path / "held.sqlite"
+    with closing(sqlite3.connect(path)) as holder:
+        holder.execute("CREATE TABLE held (it)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="held by another process") as told:
+            Catalog(path)
+    assert "try again" in told.value.hint
 
 
 def test_a_source_that_failed_once_is_announced_when_it_changes_again(desk) -> None:

@@ -256,12 +256,22 @@ def test_what_names_the_catalog_is_on_the_disk_before_it_takes_over(
 # --- two at once ----------------------------------------------------------------------------------
 
 
+def written(log: Path) -> int:
+    """The bytes in it; 0 if it has just been taken away."""
+    try:
+        return log.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def stopped_while_it_writes(home: Path, profile: Path):
     """A run that holds the writer's lock and stands still until it gets SIGCONT."""
     process = start(home, profile)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if any((home / "data" / "knowledge").glob("*/catalog-*.sqlite-wal")):
+        # An empty log is one that SQLite is still opening: it lets nobody in until it has.
+        logs = (home / "data" / "knowledge").glob("*/catalog-*.sqlite-wal")
+        if any(written(log) for log in logs):
             process.suspend()
             return process
         assert process.poll() is None, "it ended before it could be stopped"

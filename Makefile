@@ -79,7 +79,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 # torch is large; for its CPU build: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard,chroma,llama-cpp,rerankers,sentence-transformers]"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[standard,chroma,llama-cpp,onnx-genai,rerankers,sentence-transformers]"
 	$(PIP) install --quiet --constraint constraints.txt --group test --group check
 	@touch $@
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inglenook.configuration_keys import check_keys
 from inglenook.errors import StoreError, UserError
-from inglenook.settings import Paths, PluginSettings, Settings
+from inglenook.settings import PROMPT_CACHE_BYTES, Paths, PluginSettings, Settings
 
 __all__ = ["change_configuration", "find_paths", "load_settings"]
 
@@ -39,7 +39,7 @@ def load_settings(
     environment = os.environ if environment is None else environment
     paths = find_paths(environment, home)
     table = _read(paths.config_file)
-    plugins = _table(table, "plugins", paths)
+    plugins, models = _table(table, "plugins", paths), _table(table, "models", paths)
     return Settings(
         paths=paths,
         plugins=_plugin_settings(plugins, environment, plugins_enabled, paths),
@@ -47,9 +47,8 @@ def load_settings(
             name: _strings(value, f"grants.{name}", paths)
             for name, value in _table(table, "grants", paths).items()
         },
-        sources=_strings(
-            _table(table, "models", paths).get("sources", []), "models.sources", paths
-        ),
+        sources=_strings(models.get("sources", []), "models.sources", paths),
+        prompt_cache_bytes=_megabytes(models, "prompt_cache_mb", "models", paths),
         extra={k: v for k, v in table.items() if k not in ("plugins", "grants")},
     )
 
@@ -97,6 +96,16 @@ def _table(parent: Mapping[str, Any], name: str, paths: Paths) -> dict[str, Any]
     if not isinstance(value, dict):
         raise UserError(f"{paths.config_file}: '{name}' must be a table.")
     return value
+
+
+def _megabytes(table: Mapping[str, Any], key: str, name: str, paths: Paths) -> int:
+    """A whole number of megabytes, in bytes; the default where none is stated."""
+    value = table.get(key, PROMPT_CACHE_BYTES // 1_000_000)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UserError(
+            f"{paths.config_file}: '{name}.{key}' must be a whole number of megabytes, 0 or more."
+        )
+    return value * 1_000_000
 
 
 def _strings(value: object, name: str, paths: Paths) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ __all__ = ["check_keys", "place_of"]
 
 _KEYS: Mapping[str, tuple[str, ...] | None] = {
     "plugins": ("disabled", "policy", "pins"),
-    "models": ("sources",),
+    "models": ("sources", "prompt_cache_mb"),
     # The keys of these are paths, or are checked by who owns them.
     "grants": None,
     "reading": None,

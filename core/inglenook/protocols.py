@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from inglenook.types import (
     CancelToken,
     ChunkText,
+    DeviceReport,
     FetchPart,
     FetchProgress,
     FilterContext,
     GenerateRequest,
     LoadRequest,
+    ModelFiles,
     Notice,
     Output,
     PartFile,
     RuntimeEvent,
     RuntimeInfo,
+    RuntimeOptions,
     Section,
     Stage,
     Verdict,
@@ -36,14 +39,17 @@ if TYPE_CHECKING:
     Vectors = NDArray[numpy.float32]
 
 __all__ = [
+    "BareModel",
     "Command",
     "CommandContext",
+    "DeviceProbe",
     "Embedder",
     "Filter",
     "Loader",
     "ModelSource",
     "Reranker",
     "Runtime",
+    "RuntimeWithBareModel",
     "Splitter",
     "VectorStore",
 ]
@@ -74,6 +80,52 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+@runtime_checkable
+class DeviceProbe(Protocol):
+    """What the class of a runtime, embedder or reranker may offer too: where it can compute.
+
+    `nook devices` asks for it, always in a process of its own and with a limit of time, so it may
+    try things out that crash or hang.
+    """
+
+    @classmethod
+    def devices(cls) -> tuple[DeviceReport, ...]:
+        """A report for each device that the library sees, and one for each kind that it cannot use.
+
+        The first usable one of a kind is what DEVICE with that kind takes. Asks the library itself;
+        opens no model. Raises `MissingDependencyError`.
+        """
+
+
+@runtime_checkable
+class BareModel(Protocol):
+    """A model in a runtime's library with nothing of the runtime around it."""
+
+    def open(self) -> int:
+        """Load the model; how many requests it can run at the same time."""
+
+    def generate(
+        self, tokens: Sequence[int], max_tokens: int, on_tokens: Callable[[int], None]
+    ) -> None:
+        """Generate greedily as the library's own documentation does, reading all of the prompt.
+
+        `on_tokens` is told how many tokens came, as they come. Several threads may call it at the
+        same time, as many as `open` said.
+        """
+
+    def close(self) -> None:
+        """Free the model."""
+
+
+@runtime_checkable
+class RuntimeWithBareModel(Protocol):
+    """What a runtime's class may offer too, for `nook bench --against bare`."""
+
+    @classmethod
+    def bare(cls, files: ModelFiles, options: RuntimeOptions) -> BareModel:
+        """The same model as the library alone runs it, not open yet."""
 
 
 @runtime_checkable

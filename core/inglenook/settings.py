@@ -71,6 +71,9 @@ class PluginSettings:
         return "--no-plugins", "Run it without --no-plugins."
 
 
+PROMPT_CACHE_BYTES = 1_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of an installation.
@@ -82,6 +85,8 @@ class Settings:
             folder that its FILE lines may name.
         sources: The order in which model sources are tried (`pip`, `file`, …); empty is the
             catalog's own order.
+        prompt_cache_bytes: What may be kept on disk of what models compute from the fixed
+            beginnings of prompts; 0 keeps nothing.
         extra: The other tables of the file, for the parts that own them.
     """
 
@@ -89,4 +94,5 @@ class Settings:
     plugins: PluginSettings = field(default_factory=PluginSettings)
     grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    prompt_cache_bytes: int = PROMPT_CACHE_BYTES
     extra: Mapping[str, Any] = field(default_factory=dict)

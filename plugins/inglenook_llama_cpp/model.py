@@ -13,7 +13,7 @@ from inglenook.errors import MissingDependencyError, RuntimeFailure, UserError
 from inglenook.models.gguf import GgufInfo
 from inglenook.types import RuntimeOptions
 
-__all__ = ["Model", "import_library"]
+__all__ = ["Model", "import_library", "usable_cores"]
 
 DEFAULT_CONTEXT_LENGTH = 4096
 DEFAULT_BATCH = 256
@@ -130,6 +130,33 @@ class Model:
             raise self._failure(f"llama.cpp could not evaluate {len(tokens)} tokens ({status})")
         self._evaluated.extend(tokens)
 
+    def holds(self, tokens: Sequence[int]) -> bool:
+        """Whether what was evaluated begins with these."""
+        return self._evaluated[: len(tokens)] == list(tokens)
+
+    def save_state(self, path: Path) -> None:
+        """Write what was evaluated to a file. Raises `OSError`."""
+        count = len(self._evaluated)
+        array = (self._native.llama_token * count)(*self._evaluated)
+        name = os.fsencode(path)
+        if not self._native.llama_state_seq_save_file(self.context, name, 0, array, count):
+            raise OSError(f"llama.cpp could not write {path.name}.")
+
+    def load_state(self, path: Path, tokens: Sequence[int]) -> bool:
+        """Put what a file holds of these tokens in the place of all; whether it did."""
+        self._evaluated = []
+        self._native.llama_memory_clear(self._memory, True)
+        array = (self._native.llama_token * len(tokens))()
+        count = ctypes.c_size_t(0)
+        read = self._native.llama_state_seq_load_file(
+            self.context, os.fsencode(path), 0, array, len(tokens), ctypes.byref(count)
+        )
+        if not read or list(array[: count.value]) != list(tokens):
+            self._native.llama_memory_clear(self._memory, True)
+            return False
+        self._evaluated = list(tokens)
+        return True
+
     @property
     def evaluated(self) -> int:
         """How many tokens the context holds."""
@@ -158,6 +185,12 @@ def _refuse(options: RuntimeOptions) -> None:
         raise UserError("The runtime 'llama-cpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'llama-cpp' does not open models for embedding.")
+    settings = options.settings
+    if settings.get("kv_cache", "f16") != "f16" and settings.get("flash_attention") == "off":
+        raise UserError(
+            f"kv_cache={settings['kv_cache']} needs flash attention.",
+            hint="Remove flash_attention=off from the RUNTIME line.",
+        )
 
 
 def _device(native: Any, options: RuntimeOptions) -> str:
@@ -204,15 +237,20 @@ def _context_parameters(native: Any, header: GgufInfo, options: RuntimeOptions) 
     parameters.n_ctx = min(wanted, header.context_length or wanted)
     parameters.n_batch = min(options.batch or DEFAULT_BATCH, parameters.n_ctx)
     parameters.n_ubatch = parameters.n_batch
-    parameters.n_threads = options.threads or _cores()
+    parameters.n_threads = options.threads or usable_cores()
     parameters.n_threads_batch = parameters.n_threads
+    flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}
+    stated = flash[str(options.settings.get("flash_attention", "auto"))]
+    parameters.flash_attn_type = getattr(native, f"LLAMA_FLASH_ATTN_TYPE_{stated}")
+    cache = str(options.settings.get("kv_cache", "f16"))
+    parameters.type_k = parameters.type_v = getattr(native, f"GGML_TYPE_{cache.upper()}")
     # With a sliding window the whole prefix must stay, or it could not be used again.
     parameters.swa_full = True
     parameters.no_perf = True
     return parameters
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """The physical cores that this process may use; two threads on one core slow each other."""
     if not hasattr(os, "sched_getaffinity"):
         return max(1, (os.cpu_count() or 2) // 2)

@@ -14,9 +14,11 @@ from typing import Any
 
 from inglenook.errors import ContextOverflowError, RuntimeFailure, UserError
 from inglenook.models.gguf import read_gguf
+from inglenook.models.kept_states import KeptStates
 from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
+    DeviceReport,
     Done,
     Failed,
     GenerateRequest,
@@ -28,6 +30,8 @@ from inglenook.types import (
     TextDelta,
     Usage,
 )
+from inglenook_llama_cpp.bare import BareLlamaCpp
+from inglenook_llama_cpp.devices import device_reports
 from inglenook_llama_cpp.model import Model, import_library
 from inglenook_llama_cpp.sampling import DEFAULTS, Sampler, check_request
 
@@ -49,6 +53,17 @@ class LlamaCppRuntime:
         self._load_s = 0.0
         self._using = threading.Lock()
         self._closing = False
+        self._states: KeptStates | None = None
+
+    @classmethod
+    def devices(cls) -> tuple[DeviceReport, ...]:
+        """What this build of the library can compute on; see `protocols.DeviceProbe`."""
+        return device_reports(import_library())
+
+    @classmethod
+    def bare(cls, files: ModelFiles, options: RuntimeOptions) -> BareLlamaCpp:
+        """The library alone; see `protocols.RuntimeWithBareModel`."""
+        return BareLlamaCpp(import_library(), files.files["model"], options)
 
     def open(self) -> RuntimeInfo:
         """Load the model; does nothing when it is loaded."""
@@ -60,6 +75,7 @@ class LlamaCppRuntime:
         self._native = import_library()
         self._model = Model(self._native, path, self._files.reference, header, self._options)
         self._load_s = time.monotonic() - started
+        self._states = self._kept_states()
         self._closing = False
         self._info = RuntimeInfo(
             context_length=self._model.context_length,
@@ -70,6 +86,7 @@ class LlamaCppRuntime:
             add_bos=bool(header.add_bos),
             control_tokens=header.control_tokens,
             grammar=True,
+            state=self._states is not None,
             parameters=tuple(DEFAULTS),
             # A reused prefix was computed in other batches and rounds differently.
             reproducible="same_cache",
@@ -96,7 +113,7 @@ class LlamaCppRuntime:
             load_s, self._load_s = self._load_s, 0.0
             sampler = Sampler(self._native, model.vocabulary, request, model.context_length)
             try:
-                answer = _Answer(model, request, cancel, load_s)
+                answer = _Answer(model, request, cancel, load_s, self._states)
                 for event in answer.events(sampler):
                     yield event
                     if self._closing:
@@ -117,6 +134,22 @@ class LlamaCppRuntime:
                 model.close()
             finally:
                 self._using.release()
+
+    def _kept_states(self) -> KeptStates | None:
+        options = self._options
+        if options.state_folder is None:
+            return None
+        made_with = {
+            "runtime": "llama-cpp",
+            "context": options.context_length,
+            "batch": options.batch,
+            "layers": options.gpu_layers,
+            "settings": sorted(options.settings.items()),
+            "device": self._model.device if self._model else "",
+        }
+        return KeptStates(
+            options.state_folder, options.state_bytes, self._files, "llama-cpp-python", made_with
+        )
 
     def _opened(self) -> Model:
         if self._model is None:
@@ -141,12 +174,18 @@ class _Answer:
     """One generation: the loop that every use of llama.cpp comes down to."""
 
     def __init__(
-        self, model: Model, request: GenerateRequest, cancel: CancelToken, load_s: float
+        self,
+        model: Model,
+        request: GenerateRequest,
+        cancel: CancelToken,
+        load_s: float,
+        states: KeptStates | None,
     ) -> None:
         self._model = model
         self._request = request
         self._cancel = cancel
         self._load_s = load_s
+        self._states = states
         # A character may be spread over tokens; half of one at the end is dropped.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopStrings(request.stop)
@@ -171,13 +210,34 @@ class _Answer:
         yield done
 
     def _read_prompt(self, prompt: tuple[int, ...]) -> Iterator[RuntimeEvent]:
-        self._cached = self._model.rewind(prompt, self._request.reuse_prefix)
-        for start in range(self._cached, len(prompt), self._model.batch):
+        fixed = prompt[: self._request.fixed]
+        if not self._request.reuse_prefix or self._model.holds(fixed):
+            fixed = ()
+        states = self._states
+        if states is None or not states.worth_it(fixed, prompt):
+            self._cached = self._model.rewind(prompt, self._request.reuse_prefix)
+            yield from self._evaluate(prompt, self._cached, len(prompt))
+            return
+        path = states.find(fixed)
+        if path is not None and self._model.load_state(path, fixed):
+            self._cached = len(fixed)
+        else:
+            # One more, because the last token of what is read counts as not kept.
+            self._cached = self._model.rewind((*fixed, 0), reuse_prefix=True)
+            yield from self._evaluate(fixed, self._cached, len(prompt))
             if self._cancel.cancelled:
                 return
-            if start > self._cached:
-                yield PromptProgress(start, len(prompt))
-            self._model.evaluate(prompt[start : start + self._model.batch])
+            states.keep(fixed, self._model.save_state)
+        yield from self._evaluate(prompt, len(fixed), len(prompt))
+
+    def _evaluate(self, tokens: tuple[int, ...], begin: int, total: int) -> Iterator[RuntimeEvent]:
+        """Read the tokens from `begin` on, in batches; a cancel ends it between two."""
+        for start in range(begin, len(tokens), self._model.batch):
+            if self._cancel.cancelled:
+                return
+            if start > begin:
+                yield PromptProgress(start, total)
+            self._model.evaluate(tokens[start : start + self._model.batch])
 
     def _write(self, sampler: Sampler) -> Generator[RuntimeEvent, None, Done]:
         """Yield text until the end; returns the `Done`."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from inglenook.errors import Cancelled, InglenookError, ModelBrokenError, ModelError
 from inglenook.privacy import silence_telemetry
-from inglenook.types import CancelToken, ModelFiles
+from inglenook.types import CancelToken, DeviceReport, ModelFiles
 from inglenook_onnx_embedder.kept_file import sha256_of
 from inglenook_onnx_embedder.sessions import feed_for, missing, open_session
 from inglenook_onnx_embedder.token_counts import TokenCounts
@@ -89,6 +89,14 @@ class OnnxEmbedder:
         self._dimension = 0
         self._max_tokens = 0
         self._fingerprint = ""
+
+    @classmethod
+    def devices(cls) -> tuple[DeviceReport, ...]:
+        """What this build of ONNX Runtime can compute on; see `protocols.DeviceProbe`."""
+        from inglenook_onnx_embedder.devices import device_reports
+
+        silence_telemetry()
+        return device_reports()
 
     @property
     def dimension(self) -> int:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +25,9 @@ from inglenook.errors import RuntimeFailure
 
 __all__ = ["Endpoint"]
 
+_PREFIX = "inglenook-"
+_SOCKET = "s.sock"
+_OLD_S = 24 * 3600
 _LONGEST_SOCKET_PATH = 100
 _TIMEOUT_S = 60.0
 
@@ -35,7 +42,7 @@ class Endpoint:
         self.key = secrets.token_urlsafe(32)
         self.address = ""
         self._folder = _private_folder()
-        self._socket = self._folder / "s.sock" if self._folder else None
+        self._socket = self._folder / _SOCKET if self._folder else None
 
     @property
     def hostname(self) -> str:
@@ -85,12 +92,33 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def _sweep(temporary: Path) -> None:
+    """Remove the folders of processes that were killed; nobody answers at their sockets."""
+    for folder in temporary.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = folder.lstat()
+            mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            old = time.time() - found.st_mtime > _OLD_S
+            if mine and old and not _answers(folder / _SOCKET):
+                shutil.rmtree(folder)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        try:
+            door.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 def _private_folder() -> Path | None:
     """A new folder (mode 0700) for a socket; None where there are none or the path is too long."""
     if not hasattr(socket, "AF_UNIX"):
         return None
-    folder = Path(tempfile.mkdtemp(prefix="inglenook-"))
-    if len(str(folder)) > _LONGEST_SOCKET_PATH - len("/s.sock"):
+    _sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    if len(str(folder)) > _LONGEST_SOCKET_PATH - len(f"/{_SOCKET}"):
         folder.rmdir()
         return None
     return folder

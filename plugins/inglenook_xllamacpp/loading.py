@@ -65,6 +65,9 @@ def server_parameters(
         modes = native.llama_load_mode
         mode = modes.LLAMA_LOAD_MODE_MMAP if options.mmap else modes.LLAMA_LOAD_MODE_NONE
         parameters.load_mode = mode
+    if options.state_folder is not None:
+        parameters.slot_save_path = f"{options.state_folder}{os.sep}"
+    _set_attention(native, parameters, options)
     _set_device(parameters, options, device)
     _set_quiet_server(parameters)
     return parameters
@@ -75,6 +78,12 @@ def _refuse(options: RuntimeOptions) -> None:
         raise UserError("The runtime 'xllamacpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'xllamacpp' does not open models for embedding.")
+    settings = options.settings
+    if settings.get("kv_cache", "f16") != "f16" and settings.get("flash_attention") == "off":
+        raise UserError(
+            f"kv_cache={settings['kv_cache']} needs flash attention.",
+            hint="Remove flash_attention=off from the RUNTIME line.",
+        )
 
 
 def _context_length(header: GgufInfo, options: RuntimeOptions) -> int:
@@ -88,6 +97,19 @@ def _usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _set_attention(native: Any, parameters: Any, options: RuntimeOptions) -> None:
+    flash = str(options.settings.get("flash_attention", "auto"))
+    cache = str(options.settings.get("kv_cache", "f16"))
+    types = native.llama_flash_attn_type
+    parameters.flash_attn_type = {
+        "auto": types.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        "on": types.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        "off": types.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }[flash]
+    kind = getattr(native.ggml_type, f"GGML_TYPE_{cache.upper()}")
+    parameters.cache_type_k = parameters.cache_type_v = kind
 
 
 def _set_device(parameters: Any, options: RuntimeOptions, device: Device) -> None:

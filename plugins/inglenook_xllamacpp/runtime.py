@@ -7,6 +7,7 @@ code prints away from the program.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import threading
 import time
@@ -21,23 +22,30 @@ from inglenook.errors import (
 from inglenook.models.gguf import GgufInfo, read_gguf
 from inglenook.types import (
     CancelToken,
+    DeviceReport,
     Done,
+    Failed,
     GenerateRequest,
     ModelFiles,
+    PromptProgress,
     RuntimeEvent,
     RuntimeInfo,
     RuntimeOptions,
     Usage,
 )
 from inglenook_xllamacpp.answer import Answer
+from inglenook_xllamacpp.bare import BareXllamacpp
+from inglenook_xllamacpp.devices import device_reports
 from inglenook_xllamacpp.endpoint import Endpoint
 from inglenook_xllamacpp.loading import Device, choose_device, server_parameters
+from inglenook_xllamacpp.prompt_states import PromptStates
 from inglenook_xllamacpp.sampling import DEFAULTS, completion_body
 
 __all__ = ["XllamacppRuntime"]
 
 _ABANDON_S = 0.2
 _CLOSE_S = 1.0
+_TURN_POLL_S = 0.05
 
 
 class XllamacppRuntime:
@@ -51,6 +59,18 @@ class XllamacppRuntime:
         self._info: RuntimeInfo | None = None
         self._answering: set[threading.Thread] = set()
         self._load_s = 0.0
+        self._states: PromptStates | None = None
+        self._using_slot = threading.Lock()
+
+    @classmethod
+    def devices(cls) -> tuple[DeviceReport, ...]:
+        """What this build of the library can compute on; see `protocols.DeviceProbe`."""
+        return device_reports(_import_library())
+
+    @classmethod
+    def bare(cls, files: ModelFiles, options: RuntimeOptions) -> BareXllamacpp:
+        """The library alone; see `protocols.RuntimeWithBareModel`."""
+        return BareXllamacpp(_import_library(), files.files["model"], options)
 
     def open(self) -> RuntimeInfo:
         """Load the model; does nothing when it is loaded."""
@@ -75,9 +95,18 @@ class XllamacppRuntime:
             endpoint.close()
             raise
         self._server, self._endpoint = server, endpoint
+        if self._keeps_states:
+            self._states = PromptStates(self._files, self._options, device.reason, endpoint)
         self._load_s = time.monotonic() - started
-        self._info = _info(header, int(opened), self._options.slots, device)
+        self._info = _info(
+            header, int(opened), self._options.slots, device, state=self._keeps_states
+        )
         return self._info
+
+    @property
+    def _keeps_states(self) -> bool:
+        """Several slots would each need a file of their own."""
+        return self._options.state_folder is not None and self._options.slots == 1
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """The model's own tokens of `text`."""
@@ -91,9 +120,46 @@ class XllamacppRuntime:
 
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer."""
-        server, _, info = self._opened()
+        _, _, info = self._opened()
+        prompt = completion_body(request)["prompt"]
+        _check_fit(len(prompt), info.context_length, self._files.reference)
+        if self._states is None:
+            yield from self._answer(request, cancel)
+            return
+        while not (turn := self._using_slot.acquire(timeout=_TURN_POLL_S)):
+            if cancel.cancelled:
+                break
+        try:
+            yield from self._answer_in_slot(self._states, request, cancel)
+        finally:
+            if turn:
+                self._using_slot.release()
+
+    def _answer_in_slot(
+        self, states: PromptStates, request: GenerateRequest, cancel: CancelToken
+    ) -> Iterator[RuntimeEvent]:
+        """One answer, its beginning from disk, or kept there for the next time."""
+        read = Usage()
+        fixed = states.wanted(request) if not cancel.cancelled else ()
+        if fixed and not states.restore(fixed):
+            beginning = dataclasses.replace(request, tokens=fixed, max_tokens=0, stop=(), fixed=0)
+            for event in self._answer(beginning, cancel):
+                if isinstance(event, PromptProgress):
+                    yield PromptProgress(event.processed, len(request.tokens or ()))
+                elif isinstance(event, Usage):
+                    read = event
+                elif isinstance(event, Failed):
+                    yield event
+                    return
+            if not cancel.cancelled:
+                states.save(fixed)
+        states.holds(request.tokens or ())
+        for event in self._answer(request, cancel):
+            yield _together(read, event) if read.prompt_tokens else event
+
+    def _answer(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
+        server, _, _ = self._opened()
         body = completion_body(request)
-        _check_fit(len(body["prompt"]), info.context_length, self._files.reference)
         if cancel.cancelled:
             yield Usage(prompt_tokens=len(body["prompt"]))
             yield Done("cancelled")
@@ -114,13 +180,15 @@ class XllamacppRuntime:
     def close(self) -> None:
         """Free the model. Answers under way must be cancelled or closed first."""
         server, self._server, self._info = self._server, None, None
+        self._states = None
+        # First: what is still computing may take longer than this process is given.
+        if self._endpoint is not None:
+            self._endpoint.close()
+            self._endpoint = None
         for thread in tuple(self._answering):
             thread.join(_CLOSE_S)
         del server
         gc.collect()
-        if self._endpoint is not None:
-            self._endpoint.close()
-            self._endpoint = None
 
     def _opened(self) -> tuple[Any, Endpoint, RuntimeInfo]:
         if self._server is None or self._endpoint is None or self._info is None:
@@ -131,6 +199,18 @@ class XllamacppRuntime:
         """The seconds of loading belong to the first answer only."""
         load_s, self._load_s = self._load_s, 0.0
         return load_s
+
+
+def _together(read: Usage, event: RuntimeEvent) -> RuntimeEvent:
+    """The usage of an answer whose beginning was read for itself; other events as they are."""
+    if not isinstance(event, Usage):
+        return event
+    return dataclasses.replace(
+        event,
+        cached_tokens=read.cached_tokens,
+        load_s=read.load_s + event.load_s,
+        prompt_s=read.prompt_s + event.prompt_s,
+    )
 
 
 def _import_library() -> Any:
@@ -167,7 +247,9 @@ def _check_fit(prompt: int, context: int, reference: str) -> None:
         )
 
 
-def _info(header: GgufInfo, context: int, slots: int, device: Device) -> RuntimeInfo:
+def _info(
+    header: GgufInfo, context: int, slots: int, device: Device, *, state: bool
+) -> RuntimeInfo:
     return RuntimeInfo(
         context_length=context,
         trained_context_length=header.context_length,
@@ -178,6 +260,7 @@ def _info(header: GgufInfo, context: int, slots: int, device: Device) -> Runtime
         control_tokens=header.control_tokens,
         slots=slots,
         grammar=True,
+        state=state,
         parameters=tuple(DEFAULTS),
         # A reused prefix was computed in other batches and rounds differently.
         reproducible="same_cache",

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inglenook.models.local import files_from_path
 from inglenook.models.worker import RuntimeWorker
 from inglenook.types import (
     CancelToken,
     GenerateRequest,
-    ModelFiles,
     RuntimeOptions,
     TextDelta,
     Usage,
@@ -34,6 +34,7 @@ from inglenook.types import (
 RUNTIMES = {
     "xllamacpp": "inglenook_xllamacpp.runtime:XllamacppRuntime",
     "llama-cpp": "inglenook_llama_cpp.runtime:LlamaCppRuntime",
+    "onnx-genai": "inglenook_onnx_genai.runtime:OnnxGenaiRuntime",
 }
 QUESTION = (
     "<|im_start|>user\nTell me a story about a house by the sea.<|im_end|>\n<|im_start|>assistant\n"
@@ -121,12 +122,43 @@ def _without_amx(native: Any, module: Any) -> None:
     module.llama_cpp.llama_model_default_params = default_parameters
 
 
-def ours(worker: RuntimeWorker) -> Generate:
+def bare_onnx_genai(model: Path, threads: int) -> Generate:
+    """The loop of the library's own documentation."""
+    import numpy
+    import onnxruntime_genai
+
+    config = onnxruntime_genai.Config(str(model))
+    session = {"intra_op_num_threads": threads}
+    config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
+    loaded = onnxruntime_genai.Model(config)
+    tokenizer = onnxruntime_genai.Tokenizer(loaded)
+
+    def generate(prompt: list[int], most: int) -> Run:
+        started = time.perf_counter()
+        parameters = onnxruntime_genai.GeneratorParams(loaded)
+        parameters.set_search_options(max_length=CONTEXT, do_sample=False)
+        generator = onnxruntime_genai.Generator(loaded, parameters)
+        generator.append_tokens(numpy.array(prompt, dtype=numpy.int32))
+        stream = tokenizer.create_stream()
+        pieces: list[str] = []
+        while not generator.is_done() and len(pieces) < most:
+            generator.generate_next_token()
+            pieces.append(stream.decode(generator.get_next_tokens()[0]))
+        seconds = time.perf_counter() - started
+        return Run(len(pieces), seconds, "".join(pieces))
+
+    return generate
+
+
+def ours(worker: RuntimeWorker, reuse_prefix: bool) -> Generate:
     """What the engine does."""
 
     def generate(prompt: list[int], most: int) -> Run:
         request = GenerateRequest(
-            tokens=tuple(prompt), max_tokens=most, parameters={"temperature": 0.0}
+            tokens=tuple(prompt),
+            max_tokens=most,
+            parameters={"temperature": 0.0},
+            reuse_prefix=reuse_prefix,
         )
         started = time.perf_counter()
         events = list(worker.generate(request, CancelToken()))
@@ -140,13 +172,21 @@ def ours(worker: RuntimeWorker) -> Generate:
 
 def compare(name: str, model: Path, rounds: int, most: int, threads: int) -> dict[str, Any]:
     """Bare and ours in turn; the first pair warms up and does not count."""
-    bare_loop = {"xllamacpp": bare_xllamacpp, "llama-cpp": bare_llama_cpp}[name](model, threads)
+    bare_loops = {
+        "xllamacpp": bare_xllamacpp,
+        "llama-cpp": bare_llama_cpp,
+        "onnx-genai": bare_onnx_genai,
+    }
+    if name == "onnx-genai":
+        model = _onnx_of(model)
+    bare_loop = bare_loops[name](model, threads)
     with tempfile.TemporaryDirectory() as folder:
-        files = ModelFiles(model.name, "gguf", {"model": model})
+        files = files_from_path(model)
         options = RuntimeOptions(context_length=CONTEXT, threads=threads)
         worker = RuntimeWorker(RUNTIMES[name], files, options, Path(folder) / "log")
         prompt = worker.tokenize(QUESTION, special=True)
-        our_loop = ours(worker)
+        # The bare loop of this library reads the whole prompt each time.
+        our_loop = ours(worker, reuse_prefix=name != "onnx-genai")
         pairs = [(bare_loop(prompt, most), our_loop(prompt, most)) for _ in range(rounds + 1)]
         worker.close()
     pairs = pairs[1:]
@@ -196,12 +236,20 @@ def _compare_as_told(arguments: argparse.Namespace) -> dict[str, Any]:
 def _test_model() -> Path:
     from inglenook.models.library import Library
 
-    home = Path(
-        os.environ.get(
-            "INGLENOOK_TEST_MODELS", Path(__file__).parent.parent.parent / ".local" / "test"
-        )
-    )
-    return Library(home / "data" / "models").get("smollm2:135m").files["model"]
+    return Library(_home() / "data" / "models").get("smollm2:135m").files["model"]
+
+
+def _home() -> Path:
+    folder = Path(__file__).parent.parent.parent / ".local" / "test"
+    return Path(os.environ.get("INGLENOOK_TEST_MODELS", folder))
+
+
+def _onnx_of(model: Path) -> Path:
+    """The ONNX folder that the tests make of a GGUF file, from an earlier run if there is one."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "plugins" / "onnx_genai"))
+    from gguf_to_genai import built_once
+
+    return built_once(model, _home() / "cache" / "onnx-genai")
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,7 +6,7 @@ Every step is visible as an event; the last one is the answer or the failure.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -49,7 +49,7 @@ from inglenook.types import (
     Usage,
 )
 
-__all__ = ["Answering", "failure"]
+__all__ = ["Answering", "Asking", "Quoting", "WithoutModel", "failure"]
 
 SURE = 2.0
 """From this relevance on the documents are quoted even where the model says they have nothing."""
@@ -74,6 +74,34 @@ class _Ground:
     passages: tuple[Passage, ...]
     ranked: tuple[Scored, ...]
     relevance: float
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutModel:
+    """A question that the engine answers itself: what it says, and why."""
+
+    text: str
+    found: tuple[Passage, ...]
+    reason: StopReason = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Quoting:
+    """A question that the documents answer, quoted by code."""
+
+    ground: _Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question that the model gets, with the prompt; `ground` is None without documents."""
+
+    prompt: Prompt
+    ground: _Ground | None
+
+
+_Decided = Generator[Finding | Notice | Retrieved, None, WithoutModel | Quoting | Asking]
+"""The events on the way to a decision, and the decision."""
 
 
 @dataclass(slots=True)
@@ -159,6 +187,27 @@ class Answering:
         session: str,
         record: _Record,
     ) -> Iterator[AskEvent]:
+        decided = yield from self.deciding(question, history)
+        if isinstance(decided, WithoutModel):
+            yield from self._without_model(decided.text, decided.found, record, decided.reason)
+        elif isinstance(decided, Quoting):
+            yield from self._quote(decided.ground, record)
+            yield Answered(self._finished(decided.ground, record))
+        else:
+            yield from self._asked(decided.prompt, decided.ground, cancel, session, record)
+
+    def deciding(
+        self, question: str, history: Sequence[Message], *, passages: bool = True
+    ) -> _Decided:
+        """Everything up to where the model would be asked: the events, and what is decided.
+
+        Args:
+            question: What the user asks.
+            history: The earlier turns, oldest first.
+            passages: Whether documents are looked into.
+
+        Raises `InglenookError`.
+        """
         if not question.strip():
             raise UserError("The question is empty.", hint="Ask something.")
         judgement = self._filters.check_input(question)
@@ -166,42 +215,29 @@ class Answering:
         yield from (*judgement.notices, *self._notices())
         if judgement.withheld:
             text = f"This question was stopped by a filter: {judgement.reason}."
-            yield from self._without_model(text, (), record, "content_filter")
-            return
+            return WithoutModel(text, (), "content_filter")
         question = judgement.text
         history = list(self._checked_history(history))
         small_talk = is_small_talk(question)
         if self._extractive and small_talk:
             yield Retrieved(())
-            yield from self._without_model(abstention(question), (), record, "stop")
-            return
-        if self._retrieve is None or small_talk:
+            return WithoutModel(abstention(question), ())
+        if self._retrieve is None or small_talk or not passages:
             yield Retrieved(())
-            yield from self._asked(
-                self._prompt(question, history, ()), None, cancel, session, record
-            )
-            return
+            return Asking(self._prompt(question, history, ()), None)
         found: list[Passage] = []
         query = query_for(question, history)
         yield from self._checked_context(self._retrieve(query), found)
         yield Retrieved(tuple(found))
         ground = _ground(question, query, found)
         if ground.relevance < 0:
-            yield from self._without_model(abstention(question), tuple(found), record, "stop")
-        elif self._extractive:
-            yield from self._quote(ground, record)
-            yield Answered(self._finished(ground, record))
-        else:
-            yield from self._from_model(ground, history, cancel, session, record)
+            return WithoutModel(abstention(question), tuple(found))
+        if self._extractive:
+            return Quoting(ground)
+        return (yield from self._prompting(ground, history))
 
-    def _from_model(
-        self,
-        ground: _Ground,
-        history: Sequence[Message],
-        cancel: CancelToken,
-        session: str,
-        record: _Record,
-    ) -> Iterator[AskEvent]:
+    def _prompting(self, ground: _Ground, history: Sequence[Message]) -> _Decided:
+        """Which of the passages the model is given."""
         near = worth_reading(ground.passages)
         if far := len(ground.passages) - len(near):
             yield Notice(
@@ -219,10 +255,13 @@ class Answering:
         prompt = self._prompt(ground.question, history, near)
         yield from prompt.notices
         if not prompt.passages:
-            text = abstention(ground.question)
-            yield from self._without_model(text, ground.passages, record, "stop")
-            return
-        yield from self._asked(prompt, ground, cancel, session, record)
+            return WithoutModel(abstention(ground.question), ground.passages)
+        return Asking(prompt, ground)
+
+    def standing(self) -> tuple[Message, ...]:
+        """What comes before every conversation: the system prompt and the profile's messages."""
+        system = (Message.of("system", self._system),) if self._system else ()
+        return (*system, *self._opening)
 
     def _trims(self, near: Sequence[Passage]) -> bool:
         """A small model is given the sentences that the question needs, not whole passages."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from inglenook.assistants.chat_model import ChatModel
+    from inglenook.assistants.rendering import PromptView, TextTokens
     from inglenook.knowledge.knowledge_base import KnowledgeBase
     from inglenook.knowledge.search import Wanted
     from inglenook.profiles.files import FileSet
@@ -58,6 +59,7 @@ class Assistant:
         filters: Its security filters.
         knowledge: Its knowledge base; None if it has no documents.
         find_files: Resolves its FILE lines.
+        remote: The host that its profile sends prompts to; "" for none.
         on_close: Called last when it is closed.
     """
 
@@ -71,6 +73,7 @@ class Assistant:
         filters: Filters,
         knowledge: KnowledgeBase | None,
         find_files: Callable[[], FileSet],
+        remote: str = "",
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -80,6 +83,7 @@ class Assistant:
         self._make_model = make_model
         self._filters = filters
         self._find_files = find_files
+        self._remote = remote
         self._on_close = on_close
         self._model_opened = False
         self._session = uuid.uuid4().hex
@@ -284,7 +288,9 @@ class Assistant:
         answering = self._answering(within, cancel, extractive=extractive)
         for event in answering.events(question, history, cancel, self._session):
             if isinstance(event, Answered):
-                yield Answered(pointing_at_chunks(event.answer))
+                answer = pointing_at_chunks(event.answer)
+                asked = self.needs_model and not extractive
+                yield Answered(replace(answer, remote=self.remote if asked else ""))
             else:
                 yield event
 
@@ -309,6 +315,41 @@ class Assistant:
                 return event.answer
         raise AssertionError("a stream of an answer ends in Answered or Failed")
 
+    def prompt_for(
+        self,
+        question: str | None,
+        *,
+        within: Narrowing | None = None,
+        passages: bool = True,
+        cancel: CancelToken | None = None,
+    ) -> PromptView:
+        """The prompt that the model would get for a question; for None, what all begin with.
+
+        Args:
+            question: The question, the first of a conversation.
+            within: The sources and sections to answer from, beside what the profile says.
+            passages: Whether documents are looked into.
+            cancel: Stops the search.
+
+        Raises `InglenookError`. The model is loaded and generates nothing.
+        """
+        from inglenook.assistants.rendering import QUOTED, fixed_prompt, prompt_of
+
+        if within and self.knowledge is None:
+            raise self._no_documents()
+        if not self.needs_model and (question is None or not passages):
+            return QUOTED
+        answering = self._answering(within, cancel or CancelToken(), extractive=False)
+        if question is None:
+            return fixed_prompt(answering, lambda: self._model)
+        return prompt_of(answering, lambda: self._model, question, passages=passages)
+
+    def tokens(self, text: str, *, special: bool = False) -> TextTokens:
+        """The tokens of a text, as the model's own tokenizer cuts it (see `rendering`)."""
+        from inglenook.assistants.rendering import tokens_of
+
+        return tokens_of(self._model, text, special=special)
+
     def open(self) -> None:
         """Load the model now instead of with the first question, if questions need one."""
         if self.needs_model:
@@ -321,8 +362,11 @@ class Assistant:
 
     @property
     def remote(self) -> str:
-        """The host that prompts are sent to; "" on this machine or while the model is not open."""
-        return self._model.remote if self._model_opened else ""
+        """The host that prompts are sent to; "" if they stay on this machine.
+
+        A server on this machine may send them on; that is known once the model is open.
+        """
+        return self._remote or (self._model.remote if self._model_opened else "")
 
     @cached_property
     def _model(self) -> ChatModel:

@@ -24,6 +24,10 @@ _ENGINE = frozenset(("seed", "stop", "num_predict"))
 """Parameters that have a place of their own in a request."""
 
 
+_ANY_QUESTION = "\u2026"
+"""What no question begins with, so that a prompt with it ends to be alike where a question begins."""
+
+
 class ChatModel:
     """A runtime with what the engine adds: templates, parameters, defused control tokens.
 
@@ -32,6 +36,8 @@ class ChatModel:
         template: Makes the chat template once the runtime is open.
         parameters: What profile and model state, by Ollama's names.
         small: Whether it follows only the plainest instructions.
+        remote: The host that the profile sends prompts to; "" for none.
+        fixed: The messages that every conversation with the assistant begins with.
     """
 
     def __init__(
@@ -41,8 +47,13 @@ class ChatModel:
         parameters: Mapping[str, Any],
         *,
         small: bool = False,
+        remote: str = "",
+        fixed: Sequence[Message] = (),
     ) -> None:
         self.small = small
+        self._remote = remote
+        self._fixed = tuple(fixed)
+        self._fixed_tokens: tuple[int, ...] | None = None
         self._runtime = runtime
         self._make_template = template
         self._parameters = parameters
@@ -68,8 +79,11 @@ class ChatModel:
 
     @property
     def remote(self) -> str:
-        """The host that prompts are sent to; "" for none, or while it is not open."""
-        return self._info.remote if self._info is not None else ""
+        """The host that prompts are sent to; "" for none.
+
+        A server on this machine may send them on; that is known once it is open.
+        """
+        return self._remote or (self._info.remote if self._info is not None else "")
 
     @property
     def answer_tokens(self) -> int:
@@ -82,17 +96,23 @@ class ChatModel:
 
         Texts of control tokens inside the messages stay text: a document cannot forge a turn.
         """
+        pieces = self.pieces(messages)
+        special = self._template is not None
+        return [id for piece in pieces for id in self._runtime.tokenize(piece, special=special)]
+
+    def pieces(self, messages: Sequence[Message]) -> list[str]:
+        """The texts that the tokenizer gets for these messages, one after the other."""
         info = self.open()
         if self._template is None:
-            text = "\n".join(f"{message.role}: {message.text}" for message in messages)
-            return self._runtime.tokenize(text, special=False)
+            return ["\n".join(f"{message.role}: {message.text}" for message in messages)]
         pieces = self._template.render_pieces(messages, info.control_tokens)
-        ids: list[int] = []
-        if info.add_bos and info.bos and not (pieces and pieces[0].startswith(info.bos)):
-            ids += self._runtime.tokenize(info.bos, special=True)
-        for piece in pieces:
-            ids += self._runtime.tokenize(piece, special=True)
-        return ids
+        begun = bool(pieces and pieces[0].startswith(info.bos))
+        return [info.bos, *pieces] if info.add_bos and info.bos and not begun else pieces
+
+    def text_tokens(self, text: str, *, special: bool) -> list[int]:
+        """The ids of a text with no template around it; see `Runtime.tokenize`."""
+        self.open()
+        return self._runtime.tokenize(text, special=special)
 
     def generate(
         self,
@@ -116,10 +136,24 @@ class ChatModel:
                 },
                 stop=tuple(stated.get("stop", ())),
                 max_tokens=most,
+                fixed=self._common_with_all(tokens) if tokens is not None else 0,
                 seed=seed if seed >= 0 else None,
                 session=session,
             ),
             cancel,
+        )
+
+    def _common_with_all(self, tokens: Sequence[int]) -> int:
+        """How many of the first tokens all prompts of the assistant have in common."""
+        if not self._fixed or not self.open().state:
+            return 0
+        if self._fixed_tokens is None:
+            question = Message.of("user", _ANY_QUESTION)
+            self._fixed_tokens = tuple(self.tokenize((*self._fixed, question)))
+        pairs = zip(self._fixed_tokens, tokens, strict=False)
+        return next(
+            (at for at, (fixed, actual) in enumerate(pairs) if fixed != actual),
+            min(len(self._fixed_tokens), len(tokens)),
         )
 
     def close(self) -> None:

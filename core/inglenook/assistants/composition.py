@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from inglenook.assistants.chat_model import ChatModel
 from inglenook.assistants.embedder_choice import chosen_embedder, with_cache_folder
 from inglenook.assistants.reading_settings import reading_limits
+from inglenook.assistants.remote_models import REMOTE, remote_model, server_of
 from inglenook.assistants.reranking import reranker_maker
 from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import RuntimeFailure, UserError
@@ -19,7 +22,7 @@ from inglenook.models.worker import RuntimeWorker
 from inglenook.profiles.profile import PartChoice, Profile
 from inglenook.security.merge import FilterRule
 from inglenook.security.pipeline import DEFAULT_FILTERS, Filters, with_defaults
-from inglenook.types import Action, ModelFiles, RuntimeInfo, RuntimeOptions, Stage
+from inglenook.types import Action, Message, ModelFiles, Role, RuntimeInfo, RuntimeOptions, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +34,15 @@ if TYPE_CHECKING:
     from inglenook.protocols import Embedder
     from inglenook.settings import Paths, Settings
 
-__all__ = ["make_chat_model", "make_filters", "make_knowledge", "model_files", "pick_runtime"]
+__all__ = [
+    "make_chat_model",
+    "make_filters",
+    "make_knowledge",
+    "model_files",
+    "model_of",
+    "pick_runtime",
+    "states_of",
+]
 
 DEFAULT_CONTEXT = 4096
 """Tokens of context where the profile states none and the model was trained for at least these."""
@@ -59,11 +70,15 @@ def model_files(reference: str, base: Path | None, library: Library) -> ModelFil
     return library.get(reference)
 
 
+def model_of(profile: Profile, base: Path | None, library: Library, host: Host) -> ModelFiles:
+    """The model that a profile names: a server's, or one that is on this disk."""
+    return remote_model(profile, host) or model_files(profile.model, base, library)
+
+
 def pick_runtime(host: Host, choice: PartChoice | None, files: ModelFiles) -> Registered:
     """The runtime that the profile names, else the preferred one that opens the format."""
     if choice is not None:
         entry = host.find("runtime", choice.name)
-        host.options_for("runtime", choice.name, choice.options)
         if files.format not in entry.factory.capabilities.get("formats", ()):
             raise UserError(
                 f"The runtime '{choice.name}' cannot open {files.reference} ({files.format}).",
@@ -80,20 +95,46 @@ def pick_runtime(host: Host, choice: PartChoice | None, files: ModelFiles) -> Re
 
 
 def make_chat_model(
-    profile: Profile, base: Path | None, library: Library, host: Host, paths: Paths
+    profile: Profile, base: Path | None, library: Library, host: Host, settings: Settings
 ) -> ChatModel:
     """The assistant's model, not open. Raises for a model or runtime that is not there."""
-    files = model_files(profile.model, base, library)
+    files = model_of(profile, base, library, host)
     entry = pick_runtime(host, profile.runtime, files)
     if entry.missing:
         host.load_class("runtime", entry.factory.name)
+    stated = profile.runtime.options if profile.runtime else {}
+    paths, kept = settings.paths, settings.prompt_cache_bytes
     parameters = {**dict(files.details.get("parameters", {})), **profile.parameters}
     log = paths.logs / f"{entry.factory.name}.log"
-    worker = RuntimeWorker(
-        entry.factory.load, files, runtime_options(profile, base, parameters, files), log
+    options = replace(
+        runtime_options(profile, base, parameters, files),
+        settings=host.options_for("runtime", entry.factory.name, stated),
+        state_folder=states_of(files, paths.cache) if kept else None,
+        state_bytes=kept,
     )
+    worker = RuntimeWorker(entry.factory.load, files, options, log)
     template = partial(_chat_template, profile, files)
-    return ChatModel(worker, template, parameters, small=_is_small(files))
+    server = server_of(profile, host)
+    return ChatModel(
+        worker,
+        template,
+        parameters,
+        small=_is_small(files),
+        remote=server.remote if server else "",
+        fixed=_fixed_messages(profile),
+    )
+
+
+def states_of(files: ModelFiles, cache: Path) -> Path:
+    """The folder of what runtimes keep of a model's prompts; another model has another one."""
+    name = files.digest or hashlib.sha256(files.reference.encode()).hexdigest()
+    return cache / "prompts" / name.removeprefix("sha256:")[:32]
+
+
+def _fixed_messages(profile: Profile) -> list[Message]:
+    """What every conversation begins with."""
+    system = [Message.of("system", profile.system)] if profile.system else []
+    return [*system, *(Message.of(cast("Role", role), text) for role, text in profile.messages)]
 
 
 def _is_small(files: ModelFiles) -> bool:
@@ -112,8 +153,10 @@ def runtime_options(
     if profile.adapter:
         adapter = Path(profile.adapter).expanduser()
         adapters = (adapter if adapter.is_absolute() or base is None else base / adapter,)
+    usual = min(DEFAULT_CONTEXT, trained) if trained else DEFAULT_CONTEXT
     return RuntimeOptions(
-        context_length=stated or (min(DEFAULT_CONTEXT, trained) if trained else DEFAULT_CONTEXT),
+        # A server was opened by somebody else, who chose its context.
+        context_length=stated or (0 if files.format == REMOTE else usual),
         batch=int(parameters.get("num_batch", 0)),
         gpu_layers=int(parameters.get("num_gpu", -1)),
         main_gpu=parameters.get("main_gpu"),

@@ -58,6 +58,7 @@ def examine(installation: Installation) -> tuple[Check, ...]:
         _kind(host, "runtime", "models can be run with"),
         _kind(host, "embedder", "texts can be embedded with"),
         _loaders(host),
+        _devices(),
         *_models(installation.library),
         *_assistants(installation),
         _pip(),
@@ -190,6 +191,16 @@ def _loaders(host: Host) -> Check:
     return Check("loaders", False, "no documents can be read", STANDARD)
 
 
+def _devices() -> Check:
+    from inglenook.models.machine import read_machine
+
+    machine = read_machine()
+    shown = [f"{d.name}: {d.problem}" if d.problem else d.name for d in machine.devices]
+    cores = f"{machine.usable} usable processors"
+    devices = "; ".join(shown) or "no GPU and no NPU that the system shows"
+    return Check("devices", None, f"{cores}; {devices}", "What can use them: nook devices")
+
+
 # --- models and assistants ----------------------------------------------------------------------
 
 
@@ -217,6 +228,9 @@ def _assistants(installation: Installation) -> Iterator[Check]:
             broken = record.path.suffix == ".json"
             fix = f"nook rm {record.name}" if broken else f"nook profile check {record.path}"
             yield Check(f"assistant {record.name}", False, record.problem.splitlines()[0], fix)
+        elif record.remote:
+            message = f"its questions and passages go to {record.remote}"
+            yield Check(f"assistant {record.name}", None, message)
     usable = [record.name for record in records if not record.problem]
     if installation.settings.plugins.enabled:
         for name in usable:

@@ -48,6 +48,7 @@ def answer_form(answer: Answer) -> dict[str, Any]:
         "answer": answer.text,
         "abstained": answer.abstained,
         "extracted": answer.extracted,
+        "remote": answer.remote,
         "stop_reason": answer.stop_reason,
         "sentences": [_sentence(sentence) for sentence in answer.sentences],
         "passages": [passage_form(passage) for passage in answer.passages],

@@ -29,15 +29,17 @@ from inglenook.errors import (
 from inglenook.host import Host, suggestion
 from inglenook.privacy import silence_telemetry
 from inglenook.settings import Paths, Settings
-from inglenook.types import CancelToken
+from inglenook.types import CancelToken, FetchProgress
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from inglenook.assistants.assistant import Assistant
+    from inglenook.models.copying import Copied
     from inglenook.models.library import Library
     from inglenook.profiles.files import FileSet
     from inglenook.profiles.profile import Profile
+    from inglenook.server_address import ServerAddress
 
 __all__ = ["Installation"]
 
@@ -86,9 +88,24 @@ class Installation:
         path, shipped = known.path, known.shipped
         try:
             profile = self._load(known.profile(), ())
+            server = self.server_of(profile)
         except InglenookError as error:
             return AssistantRecord(name, path, shipped, problem=error.message)
-        return AssistantRecord(name, path, shipped, profile.model, files=len(profile.files))
+        return AssistantRecord(
+            name,
+            path,
+            shipped,
+            profile.model,
+            files=len(profile.files),
+            server=str(server) if server else "",
+            remote=server.remote if server else "",
+        )
+
+    def server_of(self, profile: Profile) -> ServerAddress | None:
+        """The server that runs a profile's model; None if this program does, or plugins are off."""
+        from inglenook.assistants.remote_models import server_of
+
+        return server_of(profile, self.host) if self.settings.plugins.enabled else None
 
     def create(self, name: str, profile: Path) -> Assistant:
         """Register the Assistantfile under a name; its folder stays where it is.
@@ -131,9 +148,13 @@ class Installation:
                 knowledge = self._delete_knowledge(own.profile())
         return Forgotten(name, knowledge) if self._registry.remove(name) else None
 
+    def knowledge_folder(self, profile: Path) -> Path:
+        """Where that is kept which is made of the documents of an Assistantfile."""
+        return self.paths.knowledge / _folder_name(profile)
+
     def _delete_knowledge(self, profile: Path) -> Path | None:
         """Delete what was made of the documents of that Assistantfile; the folder, if any."""
-        folder = self.paths.knowledge / _folder_name(profile)
+        folder = self.knowledge_folder(profile)
         if not folder.exists():
             return None
         from filelock import FileLock, Timeout
@@ -247,16 +268,18 @@ class Installation:
             knowledge = composition.make_knowledge(
                 profile, base, folder, self.library, self.host, self.settings, filters
             )
+        server = self.server_of(profile)
         return Assistant(
             name,
             profile,
             path,
             make_model=partial(
-                composition.make_chat_model, profile, base, self.library, self.host, self.paths
+                composition.make_chat_model, profile, base, self.library, self.host, self.settings
             ),
             filters=filters,
             knowledge=knowledge,
             find_files=partial(self._find_files, profile, path, name),
+            remote=server.remote if server else "",
             on_close=on_close,
         )
 
@@ -355,11 +378,34 @@ class Installation:
 
         return remove_model(reference, self.library, self.paths.cache)
 
+    def copy_model(
+        self, source: str, destination: str, cancel: CancelToken
+    ) -> Iterator[FetchProgress | Copied]:
+        """Give a model another name, event by event (see `models.copying`).
+
+        Raises `UserError` if an assistant has that name; another model of that name gives way.
+        """
+        from inglenook.models.copying import copy_model
+
+        if self.registration(destination) is not None:
+            raise UserError(
+                f"There is an assistant named '{destination}'.", hint="Choose another name."
+            )
+        return copy_model(source, destination, self.library, cancel)
+
     def prune_models(self) -> int:
         """Delete what no model of the library uses; the bytes that were freed."""
         from inglenook.assistants.model_upkeep import prune_models
 
         return prune_models(self.library, self.paths.cache)
+
+    def registration(self, name: str) -> Registration | None:
+        """What a name stands for, shipped assistants too; None if no assistant has it."""
+        return self._registry.paths().get(name.removesuffix(":latest").lower())
+
+    def register(self, name: str, profile: Path) -> None:
+        """Let a name stand for an Assistantfile that was not looked into; see `create`."""
+        self._registry.add(name, profile)
 
     def doctor(self) -> tuple[Any, ...]:
         """What is installed, what can run, what is missing (see `assistants.doctor`)."""

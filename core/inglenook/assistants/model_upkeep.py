@@ -1,4 +1,4 @@
-"""Models come and go together with what embedders make of them for this processor."""
+"""Models come and go together with what was made of them: for this processor, and for prompts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inglenook.assistants.composition import states_of
 from inglenook.assistants.embedder_choice import made_of, prepare_embedder
 from inglenook.errors import Cancelled, InglenookError
 from inglenook.models.pull import Preparing, Pulled, PullEvent
@@ -48,27 +49,28 @@ def _prepared(name: str, library: Library, host: Host, cache: Path) -> Iterator[
 
 
 def remove_model(reference: str, library: Library, cache: Path) -> tuple[str, int]:
-    """Take a model out of the library, and what its embedder made of it (see `Library.remove`)."""
+    """Take a model out of the library, and what was made of it (see `Library.remove`)."""
     made = _made(library, cache)
     name, freed = library.remove(reference)
-    folder = made.get(name)
-    if folder is not None and folder not in _made(library, cache).values():
-        freed += _delete(folder)
-    return name, freed
+    left = set().union(*_made(library, cache).values())
+    return name, freed + sum(map(_delete, made.get(name, set()) - left))
 
 
 def prune_models(library: Library, cache: Path) -> int:
-    """Delete blobs and embedders' files of no model in the library; the bytes that were freed."""
+    """Delete blobs, and what was made of no model in the library; the bytes that were freed."""
     freed = library.prune()
-    used = set(_made(library, cache).values())
-    return freed + sum(
-        _delete(folder) for folder in sorted(cache.glob("embedders/*/")) if folder not in used
-    )
+    used = set().union(*_made(library, cache).values())
+    there = sorted((*cache.glob("embedders/*/"), *cache.glob("prompts/*/")))
+    return freed + sum(_delete(folder) for folder in there if folder not in used)
 
 
-def _made(library: Library, cache: Path) -> dict[str, Path]:
-    """Where an embedder's files of each model are, or would be; damaged models among them."""
-    return {r.name: made_of(r.model_files(), cache) for r in library.list()}
+def _made(library: Library, cache: Path) -> dict[str, set[Path]]:
+    """Where what is made of each model lies, or would; damaged models among them."""
+    found = {}
+    for record in library.list():
+        files = record.model_files()
+        found[record.name] = {made_of(files, cache), states_of(files, cache)}
+    return found
 
 
 def _delete(folder: Path) -> int:

@@ -10,7 +10,14 @@ from pathlib import Path
 from inglenook.assistants.shipped import shipped_profiles
 from inglenook.errors import StoreError, UserError
 
-__all__ = ["AssistantRecord", "Forgotten", "Registration", "Registry", "find_profile_file"]
+__all__ = [
+    "AssistantRecord",
+    "Forgotten",
+    "Registration",
+    "Registry",
+    "find_profile_file",
+    "require_name",
+]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
@@ -26,6 +33,8 @@ class AssistantRecord:
         model: What its FROM says; "" if the file cannot be read.
         problem: Why it cannot be used, or "".
         files: How many FILE lines it has.
+        server: The address of the server that runs its model; "" if that is this program.
+        remote: The host that its prompts go to; "" if they stay on this machine.
     """
 
     name: str
@@ -34,6 +43,8 @@ class AssistantRecord:
     model: str = ""
     problem: str = ""
     files: int = 0
+    server: str = ""
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,7 @@ class Registry:
 
     def add(self, name: str, profile: Path) -> None:
         """Register an assistant by reference to its file. The same name again replaces."""
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                f"'{name}' cannot be the name of an assistant.",
-                hint="Use lower-case letters, digits, `.`, `_` and `-`; begin with a letter or "
-                "digit.",
-            )
+        require_name(name)
         record = {"version": 1, "path": str(profile)}
         target = self._folder / f"{name}.json"
         try:
@@ -136,6 +142,15 @@ class Registry:
         if not isinstance(path, str) or "\0" in path or not Path(path).is_absolute():
             return Registration(file, problem=f"{file} is damaged: its path is not one.")
         return Registration(Path(path))
+
+
+def require_name(name: str) -> None:
+    """Raise `UserError` for what cannot be the name of an assistant."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"'{name}' cannot be the name of an assistant.",
+            hint="Use lower-case letters, digits, `.`, `_` and `-`; begin with a letter or digit.",
+        )
 
 
 def find_profile_file(text: str) -> Path | None:

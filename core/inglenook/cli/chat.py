@@ -49,6 +49,8 @@ class Chat:
         self._terminal.status("")
         name, model = self._assistant.name, self._assistant.profile.model
         title = name if name == model else f"{name} ({model})"
+        if self._assistant.remote:
+            self._terminal.note(f"Remote: what you type goes to {self._assistant.remote}.")
         self._terminal.note(f"{title}. /help says what can be typed, /bye leaves.")
         while (text := self._read()) is not None:
             if not text.strip():

@@ -230,6 +230,7 @@ def prepare(
     """
     if assistant.needs_model and not extractive:
         require_model(session, assistant)
+        tell_remote(session, assistant)
     return read_first(session, assistant) if ingest else 0
 
 
@@ -247,10 +248,18 @@ def read_first(session: Session, assistant: Assistant) -> int:
 
 def require_model(session: Session, assistant: Assistant) -> None:
     """Raise at once for a model that is not here, before minutes are spent on documents."""
-    from inglenook.assistants.composition import model_files
+    from inglenook.assistants.composition import model_of
 
     base = assistant.path.parent if assistant.path is not None else None
-    model_files(assistant.profile.model, base, session.installation.library)
+    model_of(assistant.profile, base, session.installation.library, session.installation.host)
+
+
+def tell_remote(session: Session, assistant: Assistant) -> None:
+    """Say before a question leaves this machine where it goes."""
+    if assistant.remote:
+        session.terminal.note(
+            f"Remote: questions and the passages for them go to {assistant.remote}."
+        )
 
 
 def exit_code(report: IngestReport) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from inglenook import __version__
 from inglenook.assistants.assistant import Assistant
-from inglenook.assistants.composition import DEFAULT_EMBEDDER, model_files
+from inglenook.assistants.composition import DEFAULT_EMBEDDER, model_files, model_of
 from inglenook.assistants.installation import Installation
 from inglenook.errors import UserError
 from inglenook.evaluation.questions import EvaluationSet, Question, SetDocument
@@ -237,7 +237,7 @@ def versions_of(subject: Subject, *, answers: bool) -> dict[str, Any]:
         "index": dict(knowledge.recipe_identity) if knowledge is not None else {},
     }
     if answers:
-        files = model_files(profile.model, base, subject.installation.library)
+        files = model_of(profile, base, subject.installation.library, subject.installation.host)
         template = profile.template or str(files.details.get("template", ""))
         versions["model"] = {
             "reference": files.reference,

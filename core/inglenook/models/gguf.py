@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from inglenook.errors import ModelBrokenError
 from inglenook.models.gguf_layout import BLOCKS, FILE_TYPES, SCALARS, TYPE_ARRAY, TYPE_STRING
 
-__all__ = ["GgufInfo", "read_gguf"]
+__all__ = ["GgufInfo", "read_gguf", "read_gguf_tokens"]
+
+_Found = TypeVar("_Found")
 
 Value = str | int | float | bool | list["Value"]
 
@@ -90,14 +93,17 @@ def read_gguf(path: Path, *, tokens: bool = False) -> GgufInfo:
     Raises:
         ModelBrokenError: It is not a GGUF file, or is truncated or malformed.
     """
+    return _read(path, lambda header: header.read(tokens))
+
+
+def _read(path: Path, read: Callable[[_Header], _Found]) -> _Found:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             for limit in _read_limits(size):
                 file.seek(0)
-                header = _Header(path, file.read(limit), size)
                 try:
-                    return header.read(tokens)
+                    return read(_Header(path, file.read(limit), size))
                 except _NeedsMoreError:
                     continue
     except OSError as error:
@@ -105,6 +111,15 @@ def read_gguf(path: Path, *, tokens: bool = False) -> GgufInfo:
             f"{path} cannot be read: {error.strerror or error}.", hint="Check the file."
         ) from error
     raise _broken(path, f"its header is larger than {_LONGEST_HEADER_BYTES:,} bytes")
+
+
+def read_gguf_tokens(path: Path, ids: Iterable[int]) -> dict[int, str]:
+    """The texts of these tokens as the vocabulary of a GGUF file has them, in its own spelling.
+
+    Ids that it does not have are left out. Raises `ModelBrokenError` as `read_gguf` does.
+    """
+    wanted: set[int] = set(ids)
+    return _read(path, lambda header: header.texts_of(wanted))
 
 
 def _read_limits(size: int) -> Iterator[int]:
@@ -154,6 +169,11 @@ class _Header:
             raise self._short() from None
         info = self._info(parameters)
         return self._with_tokens(info) if tokens else info
+
+    def texts_of(self, wanted: set[int]) -> dict[int, str]:
+        """The texts of tokens, after everything was checked."""
+        self.read(False)
+        return self._token_texts(wanted)
 
     def _read_start(self) -> int:
         """Read magic, version and metadata; the number of tensors."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,7 +39,7 @@ from inglenook.models.storage import (
 )
 from inglenook.types import ModelFiles
 
-__all__ = ["Library", "NewFile"]
+__all__ = ["Library", "NewFile", "StoredModel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,34 @@ class NewFile:
     name: str
     path: Path
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model as it lies in a store.
+
+    Args:
+        name: The shortest reference that names it.
+        root: The store.
+        manifest_path: The file of its manifest,
+        manifest_bytes: its bytes,
+        manifest: and what they say.
+    """
+
+    name: str
+    root: Path
+    manifest_path: Path
+    manifest_bytes: bytes
+    manifest: Manifest
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the manifest, in hex: equal models have equal ones."""
+        return hashlib.sha256(self.manifest_bytes).hexdigest()
+
+    def path(self, layer: Layer) -> Path:
+        """Where a blob of it lies."""
+        return self.root / "blobs" / f"sha256-{layer.sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +162,32 @@ class Library:
             return False
         return True
 
+    def stored(self, reference: str) -> StoredModel:
+        """A model as it lies in its store. Raises as `get` does."""
+        entry = self._find(reference)
+        record, manifest = self._read(entry)
+        for layer in manifest.blobs:
+            _check_size(record, layer)
+        return StoredModel(record.name, entry.root, entry.path, _read_manifest(entry), manifest)
+
+    def manifest(self, record: ModelRecord) -> Manifest:
+        """The manifest of a model of `list`. Raises `ModelBrokenError`, `ModelNotFoundError`."""
+        return self._read(self._find(parse_reference(record.name).full))[1]
+
+    def stored_exactly(self, reference: str) -> StoredModel | None:
+        """The model of this very name, no alias for it; None if there is none or it is damaged."""
+        key = parse_reference(reference).key
+        if not any(entry.reference.key == key for entry in self._entries()):
+            return None
+        try:
+            return self.stored(parse_reference(reference).full)
+        except ModelBrokenError:
+            return None
+
+    def blob(self, sha256: str) -> Path:
+        """Where a blob of this library lies, if it has it."""
+        return self.root / "blobs" / f"sha256-{sha256}"
+
     def verify(self, reference: str, between: Callable[[], None] = lambda: None) -> None:
         """Read every byte of a model again and compare. Raises `ModelBrokenError`.
 
@@ -167,6 +221,36 @@ class Library:
                 move_into_place(file.path, blobs / f"sha256-{file.sha256}")
             manifest = self._write_layers(files, format, facts)
             write_atomically(entry.path, manifest.as_bytes(), self.scratch)
+        return self._read(entry)[0]
+
+    def adopt(
+        self, reference: str, manifest_bytes: bytes, files: Mapping[str, Path]
+    ) -> ModelRecord:
+        """Make a model visible under a name, its manifest as it is; another one there gives way.
+
+        Args:
+            reference: The name.
+            manifest_bytes: Its manifest.
+            files: sha256 -> finished file on the disk of the library, compared by the caller, of
+                the blobs that the library does not have. They are moved.
+
+        Raises `ModelBrokenError` for a damaged manifest, `StoreError`.
+        """
+        manifest = parse_manifest(manifest_bytes, f"The manifest of {reference}")
+        with disk_errors(self.root), self.locked():
+            entry = self._own_entry(parse_reference(reference))
+            replaced = self._blobs_of(entry) if entry.path.is_file() else ()
+            for sha256, path in files.items():
+                move_into_place(path, self.blob(sha256))
+            for layer in manifest.blobs:
+                path = self.blob(layer.sha256)
+                if not path.is_file() or path.stat().st_size != layer.size_bytes:
+                    raise StoreError(
+                        f"{path} of {reference} is missing or damaged.",
+                        hint="Another run of nook may have deleted it just now: try again.",
+                    )
+            write_atomically(entry.path, manifest_bytes, self.scratch)
+            self._drop_unused(replaced)
         return self._read(entry)[0]
 
     def add_file(
@@ -217,12 +301,17 @@ class Library:
             return name, self._drop_unused(blobs)
 
     def prune(self) -> int:
-        """Delete the blobs that no manifest names, left by an interruption; the bytes freed."""
+        """Delete what interruptions left: blobs of no manifest, imports; the bytes freed."""
+        from inglenook.models.staging import drop_unfinished
+
         blobs = self.root / "blobs"
-        with disk_errors(self.root), self.locked():
-            for path in self.scratch.glob("*.tmp"):
-                path.unlink()  # Such files are written under this lock only.
-            return self._drop_unused(tuple(path.name[7:] for path in blobs.glob("sha256-*")))
+        with disk_errors(self.root):
+            freed = drop_unfinished(self.scratch)
+            with self.locked():
+                for path in self.scratch.glob("*.tmp"):
+                    path.unlink()  # Such files are written under this lock only.
+                unused = tuple(path.name[7:] for path in blobs.glob("sha256-*"))
+                return freed + self._drop_unused(unused)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

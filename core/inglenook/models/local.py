@@ -1,4 +1,4 @@
-"""Models that a user points at: a `.gguf` file, or the folder of an embedder."""
+"""Models that a user points at: a `.gguf` file, or a folder of a language model or an embedder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from inglenook.errors import UserError
 from inglenook.models.embedder_folder import DATA_OF_ONNX, embedder_from_folder
+from inglenook.models.genai_folder import FORMAT, genai_from_folder, is_genai_folder
 from inglenook.models.gguf import read_gguf
 from inglenook.models.library import NewFile
 from inglenook.models.record import ModelFacts, size_label
@@ -24,8 +25,9 @@ _ENDS_BYTES = 1024 * 1024
 def files_from_path(path: Path) -> ModelFiles:
     """The model at a path, its headers checked.
 
-    A folder is an embedder's (see `embedder_folder`). `digest` is the sha256 of an embedder's
-    weights; of a GGUF file, which may be huge, it covers size, beginning and end.
+    A folder with `genai_config.json` is a language model's (see `genai_folder`), any other one an
+    embedder's (see `embedder_folder`). `digest` is the sha256 of an embedder's weights; of a GGUF
+    file, which may be huge, it covers size, beginning and end.
 
     Raises:
         UserError: Nothing is there, or it is neither.
@@ -33,7 +35,7 @@ def files_from_path(path: Path) -> ModelFiles:
     """
     path = path.expanduser()
     if path.is_dir():
-        return embedder_from_folder(path)
+        return genai_from_folder(path) if is_genai_folder(path) else embedder_from_folder(path)
     if not path.exists():
         raise UserError(f"There is no model at {path}.", hint="Check the path after FROM.")
     if not path.is_file():
@@ -43,8 +45,8 @@ def files_from_path(path: Path) -> ModelFiles:
     if magic != b"GGUF" and path.suffix.lower() != ".gguf":
         raise UserError(
             f"{path} is not a model that can be opened.",
-            hint="Name a .gguf file, or a folder with tokenizer.json and model.onnx or "
-            "model.safetensors.",
+            hint="Name a .gguf file, the folder of a language model with genai_config.json, or that"
+            " of an embedder with tokenizer.json and model.onnx or model.safetensors.",
         )
     info = read_gguf(path)
     if info.shards > 1:
@@ -66,7 +68,14 @@ def _quick_digest(path: Path) -> str:
 
 
 def require_copyable(model: ModelFiles) -> None:
-    """Raise `UserError` for an ONNX model in two files: they find each other by their names."""
+    """Raise `UserError` for ONNX models in several files: they find each other by their names."""
+    if model.format == FORMAT:
+        raise UserError(
+            f"{model.reference} is a model of several files that belong together, and cannot be"
+            " copied.",
+            hint="Use it where it lies, in an Assistantfile:"
+            f" FROM {Path(model.reference).absolute()}",
+        )
     data = [name for name in model.files if name in DATA_OF_ONNX]
     if data:
         raise UserError(

@@ -114,7 +114,8 @@ class RuntimeWorker:
         """The error of opening, with where to read on."""
         if isinstance(error, WorkerGoneError):
             return RuntimeFailure(self._ended(" while loading", error), hint=self._hint(error))
-        if type(error) is RuntimeFailure:
+        # Where a server runs the model, no library of this machine says anything.
+        if type(error) is RuntimeFailure and self._files.files:
             hint = f"{error.hint} What the library said is in {self._log}.".strip()
             return RuntimeFailure(error.message, hint=hint)
         return error

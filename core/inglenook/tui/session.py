@@ -144,11 +144,17 @@ class Session:
         self._assistant = assistant
         self._history = []
         model = assistant.profile.model
-        yield Opened(assistant.name, model, assistant.knowledge is not None)
+        yield Opened(assistant.name, model, assistant.knowledge is not None, assistant.remote)
         yield from self._read_documents(assistant, cancel)
         if not cancel.cancelled:
             yield LoadingModel(model)
+            known = assistant.remote
             assistant.open()
+            if assistant.remote != known:
+                # A server on this machine turned out to send prompts on.
+                yield Opened(
+                    assistant.name, model, assistant.knowledge is not None, assistant.remote
+                )
 
     def _ask(
         self, question: str, history: list[Message], cancel: CancelToken
@@ -173,7 +179,8 @@ class Session:
 
     def _assistants(self) -> Iterator[Choice]:
         for record in self._installation.assistants():
-            missing = not record.problem and self._is_missing(record.model)
+            here = not record.problem and not record.server
+            missing = here and self._is_missing(record.model)
             yield Choice(record.name, False, record.model, missing, record.problem)
 
     def _models(self) -> Iterator[Choice]:

@@ -22,6 +22,7 @@ from inglenook.types.cancelling import (
     CancelToken,
     Notice,
 )
+from inglenook.types.devices import DeviceKind, DeviceReport
 from inglenook.types.documents import (
     ChunkText,
     LoadRequest,
@@ -95,6 +96,8 @@ __all__ = [
     "CancelToken",
     "ChunkText",
     "Citation",
+    "DeviceKind",
+    "DeviceReport",
     "Done",
     "Explanation",
     "Failed",

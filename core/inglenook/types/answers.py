@@ -137,7 +137,8 @@ class Answer:
     """A finished answer with everything that was found out about it.
 
     `abstained` says that it gives no answer; `extracted`, that it is a quote from the documents
-    that code chose, and no model's words.
+    that code chose, and no model's words. `remote` is the host that the model's prompts go to; ""
+    if they stay on this machine.
     """
 
     text: str
@@ -149,6 +150,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     notices: tuple[Notice, ...] = ()
     extracted: bool = False
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ class GenerateRequest:
         session: Requests of one conversation share it, so that a runtime can keep their prefix.
         reuse_prefix: Whether an evaluated prefix may be used again. Where a runtime's
             `reproducible` is `same_cache`, an exact repeat by seed needs False.
+        fixed: How many of the first `tokens` every prompt of the same assistant begins with; a
+            runtime with the capability `state` may keep on disk what it computes from them.
     """
 
     tokens: tuple[int, ...] | None = None
@@ -104,6 +106,7 @@ class GenerateRequest:
     logprobs: int = 0
     session: str = ""
     reuse_prefix: bool = True
+    fixed: int = 0
 
 
 StopReason = Literal["stop", "length", "cancelled", "content_filter", "tool_calls"]
@@ -230,6 +233,10 @@ class RuntimeOptions:
         devices: The order of preference: `npu`, `gpu`, `cpu`.
         adapters: LoRA files.
         embeddings: Open for embedding instead of generation.
+        state_folder: Where the runtime may keep what it computes from the fixed beginnings of
+            prompts (see `models.kept_states`); None keeps nothing.
+        state_bytes: What all that is kept there, and in the folders beside it, may take.
+        settings: The options of the profile's RUNTIME line, checked, defaults filled in.
     """
 
     context_length: int = 0
@@ -242,6 +249,9 @@ class RuntimeOptions:
     devices: tuple[str, ...] = ()
     adapters: tuple[Path, ...] = ()
     embeddings: bool = False
+    state_folder: Path | None = None
+    state_bytes: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +259,8 @@ class RuntimeInfo:
     """What an open runtime can do and what the model says of itself.
 
     Args:
-        context_length: Tokens of prompt and answer together, for one request; 0 where a remote
-            runtime does not tell.
+        context_length: Tokens of prompt and answer together, for one request; 0 where a server
+            does not tell.
         trained_context_length: What the model was trained for; 0 if unknown.
         renders_chat: Takes `messages` and renders them itself (remote servers). Otherwise it
             takes `tokens`, and the engine renders `chat_template`.
@@ -261,7 +271,8 @@ class RuntimeInfo:
         control_tokens: The texts that the tokenizer turns into control tokens; the engine keeps
             them out of untrusted text.
         slots: Requests that run at the same time.
-        tools, grammar, logprobs, state: What requests may ask for.
+        tools, grammar, logprobs: What requests may ask for.
+        state: Whether it keeps what it computes from the `fixed` tokens of a request on disk.
         parameters: The sampling parameters that it honours.
         reproducible: Whether the same seed gives the same text: `always`, with the `same_cache`
             state only, or `never`.

@@ -45,6 +45,7 @@ def same_keys(example: Any, real: Any, free: tuple[str, ...] = ()) -> None:
         ("nook list --json", ["list", "--json"]),
         ("nook plugins --json", ["plugins", "--json"]),
         ("nook doctor --json", ["doctor", "--json"]),
+        ("nook devices --json", ["devices", "--json"]),
         ("nook show REFERENCE --json", ["show", "contoso", "--json"]),
         ("nook profile check FILE --json", ["profile", "check", "contoso-file", "--json"]),
     ],
@@ -52,7 +53,7 @@ def same_keys(example: Any, real: Any, free: tuple[str, ...] = ()) -> None:
 def test_the_example_has_the_keys_of_the_real_form(nook, tmp_path, heading, arguments):
     (tmp_path / "contoso-file").write_text("FROM x\nPARAMETER temperature hot\n")
     real = json.loads(nook(*arguments).out)
-    same_keys(shape(examples(heading)[0]), shape(real), free=("parameters",))
+    same_keys(shape(examples(heading)[0]), shape(real), free=("parameters", "libraries"))
 
 
 def test_the_example_of_a_broken_profile_is_what_is_printed(nook):
@@ -94,6 +95,11 @@ class TestWithModels:
         last = json.loads(nook("ask", *question, "--stream").out)
         assert last.keys() == failed.keys()
 
+    def test_a_benchmark_has_the_keys_of_its_example(self, nook):
+        quick = ("--context", "64", "--prompt-tokens", "16", "--tokens", "2", "--rounds", "1")
+        ran = nook("bench", "smollm2:135m", *quick, "--against", "bare", "--json")
+        same_keys(shape(examples("nook bench REFERENCE --json")[0]), shape(json.loads(ran.out)))
+
 
 class TestWithoutModels:
     def test_plans_watched_runs_and_the_states_of_knowledge_have_the_keys_of_their_examples(
@@ -119,3 +125,27 @@ class TestWithoutModels:
         for command in ("status", "vacuum"):
             real = json.loads(nook("kb", command, "./papers", "--json").out)
             same_keys(shape(examples(f"nook kb {command} NAME --json")[0]), shape(real))
+
+
+class TestOfBundlesAndPrompts:
+    @pytest.fixture
+    def home(self, assistant_home):
+        return assistant_home
+
+    def test_copies_bundles_sizes_prompts_and_tokens_have_the_keys_of_their_examples(
+        self, nook, folder, tmp_path
+    ):
+        (tmp_path / "outside.txt").write_text("Elsewhere.\n")
+        file = folder / "Assistantfile"
+        file.write_text(file.read_text() + "FILE ../outside.txt\n")
+        for heading, arguments in (
+            ("nook cp SOURCE DESTINATION --json", ["cp", "smollm2", "helper:v1"]),
+            ("nook du --json", ["du"]),
+            ("nook export NAME FILE --json", ["export", "./office", "x.nook"]),
+            ("nook import FILE --json", ["import", "x.nook"]),
+            ("nook render NAME QUESTION --json", ["render", "smollm2", "Hello"]),
+            ("nook tokens NAME TEXT --json", ["tokens", "smollm2", "Hello world", "--ids"]),
+        ):
+            real = json.loads(nook(*arguments, "--json").out)
+            same_keys(shape(examples(heading)[0]), shape(real))
+        assert real == examples("nook tokens NAME TEXT --json")[0]

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from fpdf import FPDF
 
-from inglenook.assistants.passwords import Passwords, SystemKeyring
+from inglenook.assistants.passwords import Passwords
+from inglenook.system_keyring import SystemKeyring
 
 BACKEND = """
 import json, os, pathlib, time
@@ -325,7 +326,8 @@ def test_a_keyring_that_is_none_is_not_there(run_python):
     code = """
         import os, sys
         os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-        from inglenook.assistants.passwords import Passwords, SystemKeyring
+        from inglenook.assistants.passwords import Passwords
+        from inglenook.system_keyring import SystemKeyring
         assert "keyring" not in sys.modules
         print(SystemKeyring().is_there, SystemKeyring().get("x"), Passwords().can_keep)
     """
@@ -336,7 +338,7 @@ def test_without_the_library_there_is_no_keyring(run_python):
     code = """
         import sys
         sys.modules["keyring"] = None
-        from inglenook.assistants.passwords import SystemKeyring
+        from inglenook.system_keyring import SystemKeyring
         print(SystemKeyring().is_there, SystemKeyring().get("x"), SystemKeyring().set("x", "y"))
     """
     assert run_python(code) == "False None False"
@@ -348,7 +350,7 @@ def test_a_machine_without_any_keyring_is_found_out_quickly(run_python):
         for name in ("DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "PYTHON_KEYRING_BACKEND"):
             os.environ.pop(name, None)
         os.environ["XDG_RUNTIME_DIR"] = "/nowhere"
-        from inglenook.assistants.passwords import SystemKeyring
+        from inglenook.system_keyring import SystemKeyring
         before = time.monotonic()
         print(SystemKeyring().get("x"), time.monotonic() - before < 5)
     """

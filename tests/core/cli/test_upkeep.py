@@ -76,3 +76,23 @@ def test_prune_frees_what_belongs_to_no_model_and_nothing_else(nook, home):
     assert not made.exists()
     assert nook("prune").out == "There was nothing to free.\n"
     assert nook("verify", "minilm:fp32").code == 0
+
+
+def test_what_was_kept_of_prompts_goes_with_the_model(nook, home, smollm2):
+    kept = home / "cache" / "prompts"
+    for name in (smollm2.digest.removeprefix("sha256:")[:32], "of-a-model-that-is-gone"):
+        (kept / name).mkdir(parents=True)
+        (kept / name / "a-b.state").write_bytes(b"state")
+    assert nook("prune").code == 0
+    assert [smollm2.digest.removeprefix("sha256:")[:32]] == [p.name for p in kept.iterdir()]
+    assert nook("rm", "smollm2:135m").code == 0
+    assert [] == list(kept.iterdir())
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", '"all"', "true"])
+def test_room_for_prompts_is_a_whole_number_of_megabytes(nook, home, value):
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text(f"[models]\nprompt_cache_mb = {value}\n")
+    ran = nook("list")
+    assert ran.code == 2
+    assert "'models.prompt_cache_mb' must be a whole number of megabytes" in ran.err

@@ -123,6 +123,7 @@ class ScriptedAssistant:
 
     def __post_init__(self) -> None:
         self.profile = SimpleNamespace(model="tiny:1b")
+        self.remote = ""
         self.knowledge = object()
         self.needs_ingest = self.unread_sources > 0
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 import psutil
 import pytest
@@ -121,3 +124,47 @@ def test_a_whole_use_prints_nothing_and_leaves_nothing_behind(smollm2, tmp_path)
 def test_no_port_is_open_while_a_model_is_loaded(in_worker):
     in_worker.open()
     assert psutil.Process(in_worker.pid).net_connections(kind="inet") == []
+
+
+@pytest.mark.parametrize("load", [LOAD, "inglenook_llama_cpp.runtime:LlamaCppRuntime"])
+def test_keys_and_values_in_fewer_bits_take_less_memory_and_still_answer(smollm2, tmp_path, load):
+    def used(kv_cache: str) -> int:
+        settings = {"kv_cache": kv_cache, "flash_attention": "on"}
+        options = RuntimeOptions(context_length=8192, threads=1, settings=settings)
+        runtime = RuntimeWorker(load, smollm2, options, tmp_path / "log")
+        try:
+            runtime.open()
+            request = GenerateRequest(tokens=(1, 4093, 198), max_tokens=4)
+            assert "length" == [*runtime.generate(request, CancelToken())][-1].stop_reason
+            return psutil.Process(runtime.pid).memory_info().rss
+        finally:
+            runtime.close()
+
+    whole, half, quarter = (used(kind) for kind in ("f16", "q8_0", "q4_0"))
+    # 8,192 tokens of this model are 189 MB in 16 bits.
+    assert whole - half > 60_000_000
+    assert half - quarter > 30_000_000
+
+
+def test_a_small_cache_without_flash_attention_is_refused(smollm2):
+    settings = {"kv_cache": "q8_0", "flash_attention": "off"}
+    runtime = XllamacppRuntime(smollm2, RuntimeOptions(settings=settings))
+    with pytest.raises(UserError, match=r"kv_cache=q8_0 needs flash attention.\nRemove"):
+        runtime.open()
+
+
+def test_what_a_killed_process_left_is_swept_away_after_a_day(smollm2, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.socket(socket.AF_UNIX) as door:
+        for name, age_s in (("killed", 90_000), ("loading", 10), ("in-use", 90_000)):
+            folder = tmp_path / f"inglenook-{name}"
+            folder.mkdir()
+            if name != "loading":
+                with socket.socket(socket.AF_UNIX) as left:
+                    (door if name == "in-use" else left).bind(str(folder / "s.sock"))
+            os.utime(folder, (time.time() - age_s,) * 2)
+        door.listen()
+        runtime = XllamacppRuntime(smollm2, OPTIONS)
+        runtime.open()
+        runtime.close()
+    assert ["inglenook-in-use", "inglenook-loading"] == sorted(p.name for p in tmp_path.iterdir())

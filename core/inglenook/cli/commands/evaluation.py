@@ -252,7 +252,7 @@ def _measured(
     import time
     from datetime import UTC, datetime
 
-    from inglenook.cli.ingestion import require_model
+    from inglenook.cli.ingestion import require_model, tell_remote
     from inglenook.cli.interrupts import stopped_by_interrupt
     from inglenook.cli.progress import Progress
     from inglenook.evaluation import Evaluation, named_sources
@@ -261,6 +261,7 @@ def _measured(
     answers = not request.no_answers and (request.name is not None or request.model is not None)
     if answers:
         require_model(session, subject.assistant)
+        tell_remote(session, subject.assistant)
     started = time.monotonic()
     notices = _read(session, subject)
     ready = time.monotonic()

@@ -40,6 +40,8 @@ def _assistant_form(record: AssistantRecord) -> dict[str, Any]:
         "shipped": record.shipped,
         "model": record.model,
         "files": record.files,
+        "server": record.server,
+        "remote": record.remote,
         "problem": record.problem,
     }
 
@@ -62,6 +64,13 @@ def model_form(record: ModelRecord) -> dict[str, Any]:
     }
 
 
+def _model_of(record: AssistantRecord) -> str:
+    """The model's name, and where it runs if that is not here."""
+    if record.remote:
+        return f"{record.model} (remote: {record.remote})"
+    return f"{record.model} (at {record.server})" if record.server else record.model
+
+
 def _print(
     session: Session, assistants: tuple[AssistantRecord, ...], models: tuple[ModelRecord, ...]
 ) -> None:
@@ -71,7 +80,7 @@ def _print(
     rows = [
         (
             record.name,
-            record.model,
+            _model_of(record),
             "comes with nook" if record.shipped else str(record.path.parent),
             f"problem: {record.problem}" if record.problem else "",
         )

@@ -29,7 +29,7 @@ def show(session: Session, reference: str, as_json: bool, part: str | None) -> i
     """Show what REFERENCE (an assistant, an Assistantfile or a model) is made of."""
     found = session.installation.profile(reference)
     if found is not None:
-        form, parts = _assistant(reference, *found)
+        form, parts = _assistant(session, reference, *found)
     else:
         form, parts = _model(_record(session, reference))
     if as_json:
@@ -45,18 +45,21 @@ def show(session: Session, reference: str, as_json: bool, part: str | None) -> i
 
 
 def _assistant(
-    reference: str, profile: Profile, path: Path
+    session: Session, reference: str, profile: Profile, path: Path
 ) -> tuple[dict[str, Any], dict[str, str]]:
     from inglenook.assistants.forms import plain
     from inglenook.profiles import write
 
     parameters = plain(profile.parameters)
+    server = session.installation.server_of(profile)
     form = {
         "kind": "assistant",
         "name": reference,
         "path": str(path),
         "model": profile.model,
         "runtime": profile.runtime.name if profile.runtime else None,
+        "server": str(server) if server else "",
+        "remote": server.remote if server else "",
         "embedder": profile.embedder.name if profile.embedder else None,
         "store": profile.store.name if profile.store else None,
         "reranker": profile.reranker.name if profile.reranker else None,

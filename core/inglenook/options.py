@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,6 +68,8 @@ def _check_range(factory: Factory, option: Option, value: Any) -> None:
     chosen = value if isinstance(value, list) else [value]
     if option.choices and any(item not in option.choices for item in chosen):
         raise UserError(f"{said} is not one of: {', '.join(option.choices)}.")
+    if isinstance(value, float) and math.isnan(value):
+        raise UserError(f"{said} is not a number.")
     if option.minimum is not None and value < option.minimum:
         raise UserError(f"{said} is below the smallest allowed, {option.minimum:g}.")
     if option.maximum is not None and value > option.maximum:

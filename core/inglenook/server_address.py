@@ -16,7 +16,11 @@ from inglenook.errors import UserError
 __all__ = ["ServerAddress"]
 
 _PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.?")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_NUMBER = re.compile(r"(.*\.)?[0-9]+")
+"""What some libraries read as an address of odd form, and others as a name."""
+_LOCAL = "127.0.0.1"
 _PATH = re.compile(r"[A-Za-z0-9._~/%-]*")
 
 
@@ -26,7 +30,8 @@ class ServerAddress:
 
     Args:
         scheme: `http` or `https`.
-        host: A name, or an IP address without brackets.
+        host: A name, or an IP address without brackets. `localhost` is 127.0.0.1: it is never
+            looked up, so that no name server can say where it is.
         port: 1 to 65535.
         path: Begins with `/` unless empty; without `/` at the end.
     """
@@ -44,7 +49,8 @@ class ServerAddress:
             port = parts.port
         except ValueError as error:
             raise _wrong(url, str(error)) from error
-        host = (parts.hostname or "").lower()
+        host = (parts.hostname or "").lower().removesuffix(".")
+        host = _LOCAL if host == "localhost" else host
         if parts.scheme not in _PORTS:
             raise _wrong(url, "it must begin with http:// or https://")
         if "@" in parts.netloc:
@@ -55,7 +61,8 @@ class ServerAddress:
             )
         if parts.query or parts.fragment:
             raise _wrong(url, "nothing may follow its path")
-        if not _is_address(host) and not (_NAME.fullmatch(host) and len(host) < 254):
+        named = _NAME.fullmatch(host) and not _NUMBER.fullmatch(host) and len(host) < 254
+        if not _is_address(host) and not named:
             raise _wrong(url, "it names no host" if not host else "its host is malformed")
         if port == 0 or not _PATH.fullmatch(parts.path):
             raise _wrong(url, "its port is 0" if port == 0 else "its path is malformed")
@@ -63,11 +70,8 @@ class ServerAddress:
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether it is a loopback address; `localhost` is one (RFC 6761)."""
-        if _is_address(self.host):
-            return ipaddress.ip_address(self.host).is_loopback
-        name = self.host.rstrip(".")
-        return name == "localhost" or name.endswith(".localhost")
+        """Whether it is a loopback address; every other name may be looked up anywhere."""
+        return _is_address(self.host) and ipaddress.ip_address(self.host).is_loopback
 
     @property
     def is_encrypted(self) -> bool:

@@ -142,8 +142,8 @@ class LlamaCppRuntime:
         made_with = {
             "runtime": "llama-cpp",
             "context": options.context_length,
-            "batch": options.batch,
-            "layers": options.gpu_layers,
+            "batch": self._model.batch if self._model else 0,
+            "layers": (options.gpu_layers, options.main_gpu),
             "settings": sorted(options.settings.items()),
             "device": self._model.device if self._model else "",
         }
@@ -210,10 +210,12 @@ class _Answer:
         yield done
 
     def _read_prompt(self, prompt: tuple[int, ...]) -> Iterator[RuntimeEvent]:
-        fixed = prompt[: self._request.fixed]
-        if not self._request.reuse_prefix or self._model.holds(fixed):
-            fixed = ()
         states = self._states
+        fixed: tuple[int, ...] = ()
+        if states is not None and self._request.reuse_prefix:
+            fixed = prompt[: states.whole_batches(self._request.fixed, self._model.batch)]
+            if self._model.holds(fixed) and states.known(fixed):
+                fixed = ()
         if states is None or not states.worth_it(fixed, prompt):
             self._cached = self._model.rewind(prompt, self._request.reuse_prefix)
             yield from self._evaluate(prompt, self._cached, len(prompt))
@@ -222,10 +224,10 @@ class _Answer:
         if path is not None and self._model.load_state(path, fixed):
             self._cached = len(fixed)
         else:
-            # One more, because the last token of what is read counts as not kept.
-            self._cached = self._model.rewind((*fixed, 0), reuse_prefix=True)
-            yield from self._evaluate(fixed, self._cached, len(prompt))
-            if self._cancel.cancelled:
+            # From the first token on: a part that was read before was read in other batches.
+            self._cached = self._model.rewind(fixed, reuse_prefix=False)
+            yield from self._evaluate(fixed, 0, len(prompt))
+            if self._model.evaluated < len(fixed):
                 return
             states.keep(fixed, self._model.save_state)
         yield from self._evaluate(prompt, len(fixed), len(prompt))

@@ -11,13 +11,23 @@ from typing import Any
 from inglenook.errors import UserError
 from inglenook.types import GenerateRequest, RuntimeInfo, RuntimeOptions, Usage
 from inglenook_openai.openai_api import missing
-from inglenook_openai.pieces import Piece, json_of, plain_messages
+from inglenook_openai.pieces import (
+    Piece,
+    count_of,
+    json_of,
+    list_of,
+    object_of,
+    plain_messages,
+    seconds_of,
+    text_of,
+)
+from inglenook_openai.refusals import shown
 from inglenook_openai.server import Server
 
 __all__ = ["OllamaApi"]
 
 _USUAL_CONTEXT = 4096
-_NANOSECONDS = 1e9
+_NANOSECOND = 1e-9
 
 
 class OllamaApi:
@@ -55,15 +65,16 @@ class OllamaApi:
     def open(self) -> RuntimeInfo:
         """Look for the model. Raises `ModelNotFoundError`, and `UserError` if it cannot chat."""
         told = self._server.post(f"{self._root}/api/show", {"model": self._model})
-        if not isinstance(told, Mapping):
+        if told is None:
             raise missing(self._server, self._model, self._names())
+        told = object_of(told)
         capabilities = told.get("capabilities")
         if isinstance(capabilities, list) and "completion" not in capabilities:
             raise UserError(
                 f"{self._model} on the server at {self._server.address} writes no text.",
                 hint="Name a language model in FROM.",
             )
-        trained = _trained(told.get("model_info") or {})
+        trained = _trained(object_of(told.get("model_info")))
         usual = min(_USUAL_CONTEXT, trained) if trained else _USUAL_CONTEXT
         self._context_length = self._options.context_length or usual
         return RuntimeInfo(
@@ -75,30 +86,34 @@ class OllamaApi:
             slots=self._options.slots,
             reproducible="never",
             device=f"the server at {self._server.address} ({self.name})",
-            remote=self._server.address.remote or self._elsewhere(told),
+            remote=", ".join(filter(None, (self._server.address.remote, self._elsewhere(told)))),
         )
 
+    def sent_on(self) -> str:
+        """Like `_elsewhere`, for a model that is asked for over another API of the same server."""
+        told = self._server.post(f"{self._root}/api/show", {"model": self._model})
+        return self._elsewhere(object_of(told))
+
     def _elsewhere(self, told: Mapping[str, Any]) -> str:
-        """The host that a server on this machine sends prompts to. Raises `UserError`.
+        """The host that the server itself sends prompts to. Raises `UserError`.
 
         Ollama lists models of its cloud like its own.
         """
-        host = str(told.get("remote_host") or "")
-        if not host and not self._model.casefold().endswith(("-cloud", ":cloud")):
+        stated = text_of(told.get("remote_host"))
+        if not stated and not self._model.casefold().endswith(("-cloud", ":cloud")):
             return ""
-        shown = host.partition("://")[2] or host or "Ollama's cloud"
+        host = shown(stated.partition("://")[2] or stated) or "Ollama's cloud"
         if not self._options.settings.get("cloud"):
             raise UserError(
-                f"{self._model} does not run on this machine: the server at "
-                f"{self._server.address} sends prompts to {shown}.",
+                f"{self._model} does not run there: the server at "
+                f"{self._server.address} sends prompts to {host}.",
                 hint="Choose another model, or add cloud=true to the RUNTIME line.",
             )
-        return shown
+        return host
 
     def _names(self) -> list[str]:
-        told = self._server.get(f"{self._root}/api/tags")
-        models = told.get("models") if isinstance(told, Mapping) else None
-        return [str(m.get("name")) for m in models or () if isinstance(m, Mapping)]
+        told = object_of(self._server.get(f"{self._root}/api/tags"))
+        return [str(object_of(model).get("name")) for model in list_of(told.get("models"))]
 
     def body(self, request: GenerateRequest) -> dict[str, Any]:
         """The request, in the API's terms."""
@@ -136,12 +151,12 @@ class OllamaApi:
         told = json_of(line)
         if told.get("error"):
             return Piece(error=told)
-        message = told.get("message") or {}
+        message = object_of(told.get("message"))
         done = bool(told.get("done"))
         return Piece(
-            text=message.get("content") or "",
-            thinking=message.get("thinking") or "",
-            reason=(told.get("done_reason") or "stop") if done else "",
+            text=text_of(message.get("content")),
+            thinking=text_of(message.get("thinking")),
+            reason=(text_of(told.get("done_reason")) or "stop") if done else "",
             usage=_usage(told) if done else None,
             ended=done,
         )
@@ -149,14 +164,14 @@ class OllamaApi:
 
 def _trained(facts: Mapping[str, Any]) -> int:
     lengths = (value for name, value in facts.items() if name.endswith(".context_length"))
-    return next((value for value in lengths if isinstance(value, int)), 0)
+    return next((found for value in lengths if (found := count_of(value))), 0)
 
 
 def _usage(told: Mapping[str, Any]) -> Usage:
     return Usage(
-        prompt_tokens=told.get("prompt_eval_count"),
-        completion_tokens=told.get("eval_count"),
-        load_s=(told.get("load_duration") or 0) / _NANOSECONDS,
-        prompt_s=(told.get("prompt_eval_duration") or 0) / _NANOSECONDS,
-        completion_s=(told.get("eval_duration") or 0) / _NANOSECONDS,
+        prompt_tokens=count_of(told.get("prompt_eval_count")),
+        completion_tokens=count_of(told.get("eval_count")),
+        load_s=seconds_of(told.get("load_duration"), _NANOSECOND),
+        prompt_s=seconds_of(told.get("prompt_eval_duration"), _NANOSECOND),
+        completion_s=seconds_of(told.get("eval_duration"), _NANOSECOND),
     )

@@ -11,12 +11,23 @@ from typing import Any
 
 from inglenook.errors import ModelNotFoundError
 from inglenook.types import GenerateRequest, RuntimeInfo, RuntimeOptions, Usage
-from inglenook_openai.pieces import Piece, json_of, plain_messages
+from inglenook_openai.pieces import (
+    Piece,
+    count_of,
+    json_of,
+    list_of,
+    object_of,
+    plain_messages,
+    seconds_of,
+    text_of,
+)
+from inglenook_openai.refusals import shown
 from inglenook_openai.server import Server
 
 __all__ = ["LlamaServerApi", "OpenAiApi"]
 
 _SHOWN = 8
+_MOST_SLOTS = 1024
 
 
 class OpenAiApi:
@@ -65,19 +76,18 @@ class OpenAiApi:
 
     def _context_length(self, entry: Mapping[str, Any]) -> int:
         """What the server says of it; vLLM calls it `max_model_len`."""
-        found = entry.get("max_model_len", entry.get("context_length", 0))
-        return found if isinstance(found, int) else 0
+        return count_of(entry.get("max_model_len", entry.get("context_length"))) or 0
 
     def _listed(self) -> Mapping[str, Any]:
         """What the server's list of models says of this one; empty if it has no list."""
-        told = self._server.get(f"{self._server.address.path}/models")
-        entries = told.get("data") if isinstance(told, Mapping) else None
+        told = object_of(self._server.get(f"{self._server.address.path}/models"))
+        entries = told.get("data")
         if not isinstance(entries, list):
             return {}
         known = [entry for entry in entries if isinstance(entry, Mapping)]
         wanted = self._model.casefold()
         for entry in known:
-            names = [str(entry.get("id")), *map(str, entry.get("aliases") or ())]
+            names = [str(entry.get("id")), *map(str, list_of(entry.get("aliases")))]
             if {wanted, f"{wanted}:latest"} & {name.casefold() for name in names}:
                 return dict(entry)
         raise missing(self._server, self._model, [str(entry.get("id")) for entry in known])
@@ -114,12 +124,12 @@ class OpenAiApi:
     def _chunk(self, told: Mapping[str, Any]) -> Piece:
         if told.get("error"):
             return Piece(error=told)
-        choice = next(iter(told.get("choices") or ()), None) or {}
-        delta = choice.get("delta") or choice.get("message") or {}
+        choice = object_of(next(iter(list_of(told.get("choices"))), None))
+        delta = object_of(choice.get("delta")) or object_of(choice.get("message"))
         return Piece(
-            text=delta.get("content") or "",
-            thinking=delta.get("reasoning_content") or delta.get("reasoning") or "",
-            reason=choice.get("finish_reason") or "",
+            text=text_of(delta.get("content")),
+            thinking=text_of(delta.get("reasoning_content")) or text_of(delta.get("reasoning")),
+            reason=text_of(choice.get("finish_reason")),
             usage=_usage(told),
             progress=_progress(told),
         )
@@ -144,14 +154,14 @@ class LlamaServerApi(OpenAiApi):
         entry = self._listed()
         self._model = str(entry.get("id", self._model))
         root = self._server.address.path.removesuffix("/v1")
-        told = self._server.get(f"{root}/props") or {}
-        opened = (told.get("default_generation_settings") or {}).get("n_ctx", 0)
-        info = self._info(opened if isinstance(opened, int) else 0)
+        told = object_of(self._server.get(f"{root}/props"))
+        opened = object_of(told.get("default_generation_settings")).get("n_ctx")
+        info = self._info(count_of(opened) or 0)
         return RuntimeInfo(
             **{
                 **{name: getattr(info, name) for name in info.__slots__},
                 "grammar": True,
-                "slots": max(1, int(told.get("total_slots") or 1)),
+                "slots": max(1, min(_MOST_SLOTS, count_of(told.get("total_slots")) or 1)),
                 "reproducible": "same_cache",
             }
         )
@@ -172,23 +182,23 @@ class LlamaServerApi(OpenAiApi):
 
 def missing(server: Server, model: str, known: list[str]) -> ModelNotFoundError:
     """The error for a model that the server does not have."""
-    shown = ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
+    names = shown(", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else ""))
     return ModelNotFoundError(
         f"The server at {server.address} has no model '{model}'.",
-        hint=f"It has: {shown}. Name one of them in FROM." if known else "It has none at all.",
+        hint=f"It has: {names}. Name one of them in FROM." if known else "It has none at all.",
     )
 
 
 def _usage(told: Mapping[str, Any]) -> Usage | None:
-    usage, timings = told.get("usage"), told.get("timings") or {}
+    usage, timings = told.get("usage"), object_of(told.get("timings"))
     if not isinstance(usage, Mapping):
         return None
     return Usage(
-        prompt_tokens=usage.get("prompt_tokens"),
-        cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
-        prompt_s=timings.get("prompt_ms", 0.0) / 1000,
-        completion_s=timings.get("predicted_ms", 0.0) / 1000,
+        prompt_tokens=count_of(usage.get("prompt_tokens")),
+        cached_tokens=count_of(object_of(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        completion_tokens=count_of(usage.get("completion_tokens")),
+        prompt_s=seconds_of(timings.get("prompt_ms"), 0.001),
+        completion_s=seconds_of(timings.get("predicted_ms"), 0.001),
     )
 
 
@@ -196,4 +206,4 @@ def _progress(told: Mapping[str, Any]) -> tuple[int, int] | None:
     progress = told.get("prompt_progress")
     if not isinstance(progress, Mapping):
         return None
-    return int(progress.get("processed", 0)), int(progress.get("total", 0))
+    return count_of(progress.get("processed")) or 0, count_of(progress.get("total")) or 0

@@ -12,7 +12,7 @@ from inglenook.server_address import ServerAddress
 from inglenook.system_keyring import SERVICE
 from inglenook_openai.api_key import key_user, key_variable
 
-__all__ = ["error_of", "message_of", "refusal"]
+__all__ = ["error_of", "message_of", "refusal", "shown"]
 
 _LONGEST = 300
 _OVERFLOW = re.compile(
@@ -26,6 +26,11 @@ def refusal(address: ServerAddress, status: int, body: str) -> InglenookError:
     """The error for an HTTP status other than 200."""
     told = _parsed(body)
     message = message_of(told) or f"HTTP status {status}"
+    if status in (401, 403) and not (address.is_encrypted or address.is_this_machine):
+        return RuntimeFailure(
+            f"The server at {address} wants a key, and keys are sent encrypted only.",
+            hint="Use its https:// address in the RUNTIME line.",
+        )
     if status in (401, 403):
         return RuntimeFailure(
             f"The server at {address} refuses the key: {message}.",
@@ -67,17 +72,22 @@ def message_of(told: Any) -> str:
         told = inner if isinstance(inner, str) else json.dumps(inner)
     if not isinstance(told, str):
         return ""
-    text = " ".join("".join(c if c.isprintable() else " " for c in told).split()).rstrip(".")
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return shown(told).rstrip(".")
 
 
 def _parsed(body: str) -> Any:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, Mapping) else None
 
 
+def shown(text: str) -> str:
+    """What a server said, in one line that can be printed."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
 def _number(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -73,6 +73,8 @@ class ServerRuntime:
         self._address = ServerAddress.parse(str(settings["url"]))
         self._api_name = str(settings.get("api", "auto"))
         self._timeout_s = float(settings.get("timeout_s", 300.0))
+        if not self._timeout_s >= 1:
+            raise UserError("timeout_s must be a number of seconds, 1 or more.")
         self._server: Server | None = None
         self._api: OpenAiApi | OllamaApi | None = None
         self._info: RuntimeInfo | None = None
@@ -85,11 +87,23 @@ class ServerRuntime:
         server = Server(self._address, find_key(self._address), self._timeout_s)
         api = _API[self._api_name or "auto"](server, self._model, self._options)
         self._refuse(api)
-        self._info = api.open()
+        info = api.open()
+        self._info = dataclasses.replace(info, remote=self._sent_to(api, info, server))
         self._server, self._api = server, api
         # Some servers end one answer where another is asked for: they are asked in turn.
         self._free = threading.Semaphore(self._info.slots)
         return self._info
+
+    def _sent_to(self, api: OpenAiApi | OllamaApi, info: RuntimeInfo, server: Server) -> str:
+        """The hosts that see the prompts. Raises `UserError` for one that nobody allowed.
+
+        Ollama runs models of its cloud over its OpenAI form too, and says so only in its own.
+        """
+        if isinstance(api, OllamaApi):
+            return info.remote
+        own = OllamaApi(server, self._model, self._options)
+        is_ollama = _is_ollama(server) or self._model.casefold().endswith(("-cloud", ":cloud"))
+        return ", ".join(filter(None, (info.remote, own.sent_on() if is_ollama else "")))
 
     def _refuse(self, api: OpenAiApi | OllamaApi) -> None:
         """Raise `UserError` for what only a runtime that loads the model itself can do."""
@@ -117,9 +131,10 @@ class ServerRuntime:
 
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer."""
-        if self._server is None or self._api is None or self._info is None:
+        server, api, info = self._server, self._api, self._info
+        if server is None or api is None or info is None:
             raise RuntimeFailure(f"{self._model} is not open.")
-        _check(request, self._info)
+        _check(request, info)
         free = self._free
         while not (taken := free.acquire(timeout=_TURN_POLL_S)) and not cancel.cancelled:
             pass
@@ -128,9 +143,8 @@ class ServerRuntime:
                 yield Usage()
                 yield Done("cancelled" if cancel.cancelled else "length")
                 return
-            answer = _Answer(request, self._api, self._server.address)
-            body = self._api.body(request)
-            with closing(self._server.stream(self._api.path, body, cancel)) as lines:
+            answer = _Answer(request, api, server.address)
+            with closing(server.stream(api.path, api.body(request), cancel)) as lines:
                 yield from answer.events(lines, cancel)
         finally:
             if taken:
@@ -154,6 +168,7 @@ class _Answer:
         self._usage: Usage | None = None
         self._reason = ""
         self._started = False
+        self._half = ""
         self._asked = time.monotonic()
         self._writing_since = 0.0
 
@@ -164,6 +179,8 @@ class _Answer:
                 if piece.error is not None:
                     raise error_of(piece.error, self._address)
                 yield from self._shown(piece)
+                if piece.ended and self._started:
+                    self._reason = self._reason or "stop"
                 if self._stops.found or piece.ended:
                     break
             if not (self._reason or self._stops.found or cancel.cancelled):
@@ -197,11 +214,18 @@ class _Answer:
         if piece.thinking:
             self._started = True
             yield ThinkingDelta(piece.thinking)
-        if piece.text:
+        if whole := self._whole_characters(piece.text):
             self._writing_since = self._writing_since or time.monotonic()
-            if text := self._stops.feed(piece.text):
+            if text := self._stops.feed(whole):
                 self._started = True
                 yield TextDelta(text)
+
+    def _whole_characters(self, text: str) -> str:
+        """The text with halves of a surrogate pair joined; half of one waits for the other."""
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        whole = text[: len(text) - len(self._half)]
+        return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _cost(self) -> Usage:
         """What the server counted; the seconds by our own clock where it does not tell."""
@@ -243,13 +267,16 @@ def _check(request: GenerateRequest, info: RuntimeInfo) -> None:
         raise UserError("An answer can follow a JSON schema or a grammar, not both.")
 
 
+def _is_ollama(server: Server) -> bool:
+    told = server.get(f"{server.address.path.removesuffix('/v1')}/api/version")
+    return isinstance(told, Mapping) and "version" in told
+
+
 def _asked(server: Server, model: str, options: RuntimeOptions) -> OpenAiApi | OllamaApi:
     """The API that the server turns out to speak."""
-    root = server.address.path.removesuffix("/v1")
-    told = server.get(f"{root}/api/version")
-    if isinstance(told, Mapping) and "version" in told:
+    if _is_ollama(server):
         return OllamaApi(server, model, options)
-    told = server.get(f"{root}/props")
+    told = server.get(f"{server.address.path.removesuffix('/v1')}/props")
     if isinstance(told, Mapping) and "default_generation_settings" in told:
         return LlamaServerApi(server, model, options)
     return OpenAiApi(server, model, options)

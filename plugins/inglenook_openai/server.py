@@ -6,14 +6,15 @@ import json
 import queue
 import socket
 import threading
-from collections.abc import Generator, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from inglenook.errors import MissingDependencyError, RuntimeFailure
 from inglenook.server_address import ServerAddress
 from inglenook.types import CancelToken
-from inglenook_openai.refusals import refusal
+from inglenook_openai.refusals import refusal, shown
 
 __all__ = ["Server"]
 
@@ -23,6 +24,7 @@ _POLL_S = 0.05
 _AHEAD = 1000
 _LONGEST_LINE = 4 << 20
 _LONGEST_REFUSAL = 1 << 20
+_LONGEST_PROBE = 16 << 20
 
 
 class Server:
@@ -45,11 +47,18 @@ class Server:
 
         Raises `RuntimeFailure` if nobody answers, or the key is refused.
         """
-        return self._ask("GET", path, None)
+        status, body = self._ask("GET", path, None)
+        return _json(body) if status == 200 else None
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON answer to a body; None where nothing is at the path. Raises like `get`."""
-        return self._ask("POST", path, body)
+        """The JSON answer to a body; None where nothing is at the path.
+
+        Raises like `get`, and what `refusals` says for any other status.
+        """
+        status, answer = self._ask("POST", path, body)
+        if status not in (200, 404):
+            raise refusal(self.address, status, answer)
+        return _json(answer) if status == 200 else None
 
     def stream(
         self, path: str, body: Mapping[str, Any], cancel: CancelToken
@@ -59,7 +68,7 @@ class Server:
         Closing the iterator closes the connection, which ends the work at the server.
         Raises `RuntimeFailure` or what `refusals` says.
         """
-        listening = _Listening(self._client(self._timeout_s), self.address.url(path), body)
+        listening = _Listening(lambda: self._client(self._timeout_s), self.address.url(path), body)
         thread = threading.Thread(target=listening.run, name="inglenook-server", daemon=True)
         thread.start()
         try:
@@ -81,26 +90,26 @@ class Server:
                 raise refusal(self.address, *found)
             yield found
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        with self._client(_PROBE_S) as client:
-            try:
-                response = client.request(method, self.address.url(path), json=body)
-            except self._http.HTTPError as error:
-                raise self._explained(error) from error
-        if response.status_code in (401, 403):
-            raise refusal(self.address, response.status_code, response.text)
-        if response.status_code != 200:
-            return None
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str]:
+        """The status and the text of a short answer. Raises like `get`."""
+        deadline = time.monotonic() + _PROBE_S
         try:
-            return json.loads(response.content)
-        except ValueError:
-            return None
+            with (
+                self._client(_PROBE_S) as client,
+                client.stream(method, self.address.url(path), json=body) as response,
+            ):
+                status, text = response.status_code, _whole(response, deadline)
+        except Exception as error:
+            raise self._explained(error) from error
+        if status in (401, 403):
+            raise refusal(self.address, status, text)
+        return status, text
 
     def _client(self, silence_s: float) -> Any:
         timeout = self._http.Timeout(silence_s, connect=_CONNECT_S)
         # No proxy may see what goes to this machine; elsewhere the user's settings hold.
         return self._http.Client(
-            headers=self._headers,
+            headers={**self._headers, "Accept-Encoding": "identity"},
             timeout=timeout,
             trust_env=not self.address.is_this_machine,
             follow_redirects=False,
@@ -121,8 +130,14 @@ class Server:
             )
         if isinstance(error, self._http.HTTPError):
             return RuntimeFailure(
-                f"The connection to {place} broke: {error or type(error).__name__}.",
+                f"The connection to {place} broke: {shown(str(error)) or type(error).__name__}.",
                 hint="Ask again; look at the server's own log if it happens twice.",
+            )
+        if isinstance(error, self._http.InvalidURL | OSError | ValueError | ImportError):
+            # Of settings outside the profile: a proxy, a certificate file.
+            return RuntimeFailure(
+                f"{place} cannot be asked: {shown(str(error)) or type(error).__name__}.",
+                hint="Check the proxy and certificate settings of the environment.",
             )
         return error
 
@@ -130,9 +145,9 @@ class Server:
 class _Listening:
     """One request in a thread of its own, and the way to end it from another."""
 
-    def __init__(self, client: Any, url: str, body: Mapping[str, Any]) -> None:
+    def __init__(self, connect: Callable[[], Any], url: str, body: Mapping[str, Any]) -> None:
         self.lines: queue.Queue[str | tuple[int, str] | BaseException | None] = queue.Queue(_AHEAD)
-        self._client = client
+        self._connect = connect
         self._url = url
         self._body = body
         self._stream: Any = None
@@ -143,7 +158,7 @@ class _Listening:
         """Ask, and put what comes into `lines`: lines, then None; or a refusal, or an error."""
         try:
             with (
-                self._client as client,
+                self._connect() as client,
                 client.stream(
                     "POST", self._url, json=self._body, extensions={"trace": self._trace}
                 ) as response,
@@ -189,25 +204,54 @@ class _Listening:
 
 
 def _lines_of(response: Any) -> Iterator[str]:
-    """The lines of a body. Raises `RuntimeFailure` for one without an end."""
-    rest = b""
-    for piece in response.iter_bytes():
-        *lines, rest = (rest + piece).split(b"\n")
+    """The lines of a body that say something. Raises `RuntimeFailure` for one without an end."""
+    _refuse_compressed(response)
+    rest = bytearray()
+    for piece in response.iter_raw():
+        *lines, last = piece.split(b"\n")
         for line in lines:
-            yield line.decode("utf-8", "replace").rstrip("\r")
+            rest += line
+            if text := rest.decode("utf-8", "replace").strip("\r\ufeff"):
+                yield text
+            rest.clear()
+        rest += last
         if len(rest) > _LONGEST_LINE:
             raise RuntimeFailure("The server sends a line without an end.")
     if rest:
         yield rest.decode("utf-8", "replace")
 
 
+def _whole(response: Any, deadline: float) -> str:
+    """The text of a short body. Raises `RuntimeFailure` for a long or a slow one."""
+    _refuse_compressed(response)
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > _LONGEST_PROBE or time.monotonic() > deadline:
+            raise RuntimeFailure("The server does not come to an end of what it says of itself.")
+    return body.decode("utf-8", "replace")
+
+
+def _refuse_compressed(response: Any) -> None:
+    if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        raise RuntimeFailure("The server sends a compressed answer, which was not asked for.")
+
+
 def _refusal_text(response: Any) -> str:
     text = b""
-    for piece in response.iter_bytes():
+    for piece in response.iter_raw():
         text += piece
         if len(text) > _LONGEST_REFUSAL:
             break
     return text.decode("utf-8", "replace")
+
+
+def _json(text: str) -> Any:
+    """What the text holds; None if it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _library() -> Any:

@@ -17,9 +17,6 @@ from inglenook_xllamacpp.endpoint import Endpoint
 
 __all__ = ["PromptStates"]
 
-_FORMAT = 1
-"""Raise it when what is kept changes."""
-
 
 class PromptStates:
     """The states of one open model with one slot.
@@ -28,19 +25,24 @@ class PromptStates:
         files: The model.
         options: How it is open; `state_folder` is stated.
         device: Where it runs.
+        batch: How many tokens it reads at once.
         endpoint: The door to the server.
     """
 
     def __init__(
-        self, files: ModelFiles, options: RuntimeOptions, device: str, endpoint: Endpoint
+        self,
+        files: ModelFiles,
+        options: RuntimeOptions,
+        device: str,
+        batch: int,
+        endpoint: Endpoint,
     ) -> None:
         made_with = {
             "runtime": "xllamacpp",
-            "format": _FORMAT,
             "device": device,
             "context": options.context_length,
-            "batch": options.batch,
-            "layers": options.gpu_layers,
+            "batch": batch,
+            "layers": (options.gpu_layers, options.main_gpu),
             "settings": sorted(options.settings.items()),
         }
         assert options.state_folder is not None
@@ -48,12 +50,13 @@ class PromptStates:
             options.state_folder, options.state_bytes, files, "xllamacpp", made_with
         )
         self._endpoint = endpoint
+        self._batch = batch
         self._held: tuple[int, ...] = ()
 
     def wanted(self, request: GenerateRequest) -> tuple[int, ...]:
         """The tokens that the slot should begin with and does not; () if there is nothing to do."""
         prompt = request.tokens or ()
-        fixed = prompt[: request.fixed]
+        fixed = prompt[: self._kept.whole_batches(request.fixed, self._batch)]
         if not request.reuse_prefix or self._held[: len(fixed)] == fixed:
             return ()
         return fixed if self._kept.worth_it(fixed, prompt) else ()
@@ -83,7 +86,7 @@ class PromptStates:
         self._kept.keep(tokens, write)
 
     def holds(self, prompt: tuple[int, ...]) -> None:
-        """Note what the slot reads now."""
+        """Note what the slot has read to the end; () if that is not known."""
         self._held = prompt
 
     def _slot(self, action: str, path: Path) -> dict[str, Any]:

@@ -96,7 +96,9 @@ class XllamacppRuntime:
             raise
         self._server, self._endpoint = server, endpoint
         if self._keeps_states:
-            self._states = PromptStates(self._files, self._options, device.reason, endpoint)
+            self._states = PromptStates(
+                self._files, self._options, device.reason, parameters.n_batch, endpoint
+            )
         self._load_s = time.monotonic() - started
         self._info = _info(
             header, int(opened), self._options.slots, device, state=self._keeps_states
@@ -123,26 +125,32 @@ class XllamacppRuntime:
         _, _, info = self._opened()
         prompt = completion_body(request)["prompt"]
         _check_fit(len(prompt), info.context_length, self._files.reference)
-        if self._states is None:
+        states = self._states
+        if states is None:
             yield from self._answer(request, cancel)
             return
-        while not (turn := self._using_slot.acquire(timeout=_TURN_POLL_S)):
+        while not self._using_slot.acquire(timeout=_TURN_POLL_S):
             if cancel.cancelled:
-                break
+                yield Usage(prompt_tokens=len(prompt))
+                yield Done("cancelled")
+                return
         try:
-            yield from self._answer_in_slot(self._states, request, cancel)
+            yield from self._answer_in_slot(states, request, cancel)
         finally:
-            if turn:
-                self._using_slot.release()
+            self._using_slot.release()
 
     def _answer_in_slot(
         self, states: PromptStates, request: GenerateRequest, cancel: CancelToken
     ) -> Iterator[RuntimeEvent]:
         """One answer, its beginning from disk, or kept there for the next time."""
-        read = Usage()
-        fixed = states.wanted(request) if not cancel.cancelled else ()
+        fixed = states.wanted(request)
+        states.holds(())
+        read, began = Usage(), time.monotonic()
         if fixed and not states.restore(fixed):
-            beginning = dataclasses.replace(request, tokens=fixed, max_tokens=0, stop=(), fixed=0)
+            # From the first token on: a part that was read before was read in other batches.
+            beginning = dataclasses.replace(
+                request, tokens=fixed, max_tokens=0, stop=(), fixed=0, reuse_prefix=False
+            )
             for event in self._answer(beginning, cancel):
                 if isinstance(event, PromptProgress):
                     yield PromptProgress(event.processed, len(request.tokens or ()))
@@ -153,9 +161,11 @@ class XllamacppRuntime:
                     return
             if not cancel.cancelled:
                 states.save(fixed)
-        states.holds(request.tokens or ())
+        read = dataclasses.replace(read, prompt_s=time.monotonic() - began if fixed else 0.0)
         for event in self._answer(request, cancel):
-            yield _together(read, event) if read.prompt_tokens else event
+            if isinstance(event, Done) and not cancel.cancelled:
+                states.holds(request.tokens or ())
+            yield _together(read, event)
 
     def _answer(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         server, _, _ = self._opened()
@@ -207,7 +217,7 @@ def _together(read: Usage, event: RuntimeEvent) -> RuntimeEvent:
         return event
     return dataclasses.replace(
         event,
-        cached_tokens=read.cached_tokens,
+        cached_tokens=event.cached_tokens if read.prompt_tokens is None else 0,
         load_s=read.load_s + event.load_s,
         prompt_s=read.prompt_s + event.prompt_s,
     )

@@ -364,9 +364,9 @@ class Assistant:
     def remote(self) -> str:
         """The host that prompts are sent to; "" if they stay on this machine.
 
-        A server on this machine may send them on; that is known once the model is open.
+        Whether a server sends them on is known once the model is open.
         """
-        return self._remote or (self._model.remote if self._model_opened else "")
+        return self._model.remote if self._model_opened else self._remote
 
     @cached_property
     def _model(self) -> ChatModel:

@@ -81,9 +81,9 @@ class ChatModel:
     def remote(self) -> str:
         """The host that prompts are sent to; "" for none.
 
-        A server on this machine may send them on; that is known once it is open.
+        Whether a server sends them on is known once it is open.
         """
-        return self._remote or (self._info.remote if self._info is not None else "")
+        return self._info.remote if self._info is not None else self._remote
 
     @property
     def answer_tokens(self) -> int:

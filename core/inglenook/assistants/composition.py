@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from inglenook.assistants.chat_model import ChatModel
 from inglenook.assistants.embedder_choice import chosen_embedder, with_cache_folder
 from inglenook.assistants.reading_settings import reading_limits
-from inglenook.assistants.remote_models import REMOTE, remote_model, server_of
+from inglenook.assistants.remote_models import REMOTE, remote_model, remote_of
 from inglenook.assistants.reranking import reranker_maker
 from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import RuntimeFailure, UserError
@@ -100,10 +101,18 @@ def make_chat_model(
     """The assistant's model, not open. Raises for a model or runtime that is not there."""
     files = model_of(profile, base, library, host)
     entry = pick_runtime(host, profile.runtime, files)
+    if files.format == REMOTE and profile.template:
+        raise UserError(
+            "TEMPLATE has no meaning for a model that a server runs: the server renders.",
+            hint="Remove TEMPLATE from the Assistantfile.",
+        )
     if entry.missing:
         host.load_class("runtime", entry.factory.name)
     stated = profile.runtime.options if profile.runtime else {}
     paths, kept = settings.paths, settings.prompt_cache_bytes
+    if not kept:
+        # Whoever wants nothing kept wants what is there gone too.
+        shutil.rmtree(paths.cache / "prompts", ignore_errors=True)
     parameters = {**dict(files.details.get("parameters", {})), **profile.parameters}
     log = paths.logs / f"{entry.factory.name}.log"
     options = replace(
@@ -114,13 +123,12 @@ def make_chat_model(
     )
     worker = RuntimeWorker(entry.factory.load, files, options, log)
     template = partial(_chat_template, profile, files)
-    server = server_of(profile, host)
     return ChatModel(
         worker,
         template,
         parameters,
         small=_is_small(files),
-        remote=server.remote if server else "",
+        remote=remote_of(profile, host),
         fixed=_fixed_messages(profile),
     )
 

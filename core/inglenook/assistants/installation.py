@@ -98,7 +98,7 @@ class Installation:
             profile.model,
             files=len(profile.files),
             server=str(server) if server else "",
-            remote=server.remote if server else "",
+            remote=self.remote_of(profile),
         )
 
     def server_of(self, profile: Profile) -> ServerAddress | None:
@@ -106,6 +106,12 @@ class Installation:
         from inglenook.assistants.remote_models import server_of
 
         return server_of(profile, self.host) if self.settings.plugins.enabled else None
+
+    def remote_of(self, profile: Profile) -> str:
+        """Where a profile has prompts sent; "" if they stay here, or plugins are off."""
+        from inglenook.assistants.remote_models import remote_of
+
+        return remote_of(profile, self.host) if self.settings.plugins.enabled else ""
 
     def create(self, name: str, profile: Path) -> Assistant:
         """Register the Assistantfile under a name; its folder stays where it is.
@@ -268,7 +274,6 @@ class Installation:
             knowledge = composition.make_knowledge(
                 profile, base, folder, self.library, self.host, self.settings, filters
             )
-        server = self.server_of(profile)
         return Assistant(
             name,
             profile,
@@ -279,7 +284,7 @@ class Installation:
             filters=filters,
             knowledge=knowledge,
             find_files=partial(self._find_files, profile, path, name),
-            remote=server.remote if server else "",
+            remote=self.remote_of(profile),
             on_close=on_close,
         )
 

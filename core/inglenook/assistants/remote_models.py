@@ -1,6 +1,7 @@
 """Models that a server runs: an assistant names them, and nothing of them is on this disk.
 
-A runtime of servers states the format `remote` and has an option `url`. Which host that is can be
+A runtime of servers states the format `remote` and has an option `url`, and an option `cloud` if
+a server may send prompts on. Which host that is can be
 said before anything is opened, so that people see it before their question leaves.
 """
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from inglenook.host import Host
     from inglenook.profiles.profile import Profile
 
-__all__ = ["REMOTE", "remote_model", "server_of"]
+__all__ = ["REMOTE", "remote_model", "remote_of", "server_of"]
 
 REMOTE = "remote"
 """The format of a model that a server runs."""
@@ -34,6 +35,18 @@ def remote_model(profile: Profile, host: Host) -> ModelFiles | None:
     return ModelFiles(profile.model, REMOTE, {}, digest=digest)
 
 
+def remote_of(profile: Profile, host: Host) -> str:
+    """Where the profile has prompts sent; "" if they stay on this machine.
+
+    Raises `UserError` like `remote_model`.
+    """
+    address = server_of(profile, host)
+    if address is None or profile.runtime is None:
+        return ""
+    options = host.options_for("runtime", profile.runtime.name, profile.runtime.options)
+    return f"{address.place} and on from there" if options.get("cloud") else address.remote
+
+
 def server_of(profile: Profile, host: Host) -> ServerAddress | None:
     """The server that the profile's model runs at; None if it runs in a process of ours.
 
@@ -45,4 +58,5 @@ def server_of(profile: Profile, host: Host) -> ServerAddress | None:
     factory = host.find("runtime", choice.name).factory
     if REMOTE not in factory.capabilities.get("formats", ()):
         return None
-    return ServerAddress.parse(str(host.options_for("runtime", choice.name, choice.options)["url"]))
+    options = host.options_for("runtime", choice.name, choice.options)
+    return ServerAddress.parse(str(options.get("url", "")))

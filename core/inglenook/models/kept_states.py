@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import time
 import uuid
 from array import array
@@ -27,6 +28,8 @@ __all__ = ["LEAST_TOKENS", "KeptStates"]
 LEAST_TOKENS = 200
 """Shorter beginnings are read again nearly as fast as a file is checked."""
 
+_FORMAT = 1
+"""Raise it when what is kept changes."""
 _SUFFIX = ".state"
 _LONGEST_WRITE_S = 3600
 _PIECE = 1 << 20
@@ -54,14 +57,21 @@ class KeptStates:
     ) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
-        weights = [
-            (name, found.st_size, found.st_mtime_ns)
-            for name, path in sorted(files.files.items())
-            for found in (path.stat(),)
-        ]
         made = sorted((name, str(value)) for name, value in made_with.items())
-        stated = (files.digest, weights, library, _version(library), made)
-        self._identity = repr(stated).encode()
+        stated = (_FORMAT, files.digest, _weights(files), library, _version(library), made)
+        self._identity = repr((*stated, _processor())).encode()
+        self._known: set[str] = set()
+
+    def whole_batches(self, fixed: int, batch: int) -> int:
+        """How many of the first tokens to keep: batches must end where they do without.
+
+        The same tokens in other batches round differently, and another answer may come of it.
+        """
+        return fixed // batch * batch
+
+    def known(self, tokens: Sequence[int]) -> bool:
+        """Whether this process has found or kept a file for these tokens."""
+        return self._key(tokens) in self._known
 
     def worth_it(self, tokens: Sequence[int], prompt: Sequence[int]) -> bool:
         """Whether `tokens` can be kept and used for `prompt`, which must begin with them."""
@@ -71,10 +81,14 @@ class KeptStates:
 
     def find(self, tokens: Sequence[int]) -> Path | None:
         """The whole and unchanged file for these tokens; None if there is none."""
+        self._make_room()
         for path in self._folder.glob(f"{self._key(tokens)}-*{_SUFFIX}"):
             try:
                 if _sha256(path) == path.stem.partition("-")[2]:
-                    os.utime(path)
+                    # A cache that cannot be written is one all the same.
+                    with suppress(OSError):
+                        os.utime(path)
+                    self._known.add(self._key(tokens))
                     return path
                 path.unlink()
             except OSError:
@@ -88,13 +102,21 @@ class KeptStates:
         `write` gets a path in the folder, whose name is of letters, digits, `-` and `.`, and
         raises `OSError` or `RuntimeError` where it cannot.
         """
+        key = self._key(tokens)
         fresh = self._folder / f"new-{uuid.uuid4().hex}{_SUFFIX}"
+        # What was too large once is not written again with every start.
+        too_large = self._folder / f"{key}-over-{self._limit_bytes}"
+        self._known.add(key)
         try:
+            if too_large.exists():
+                return
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write(fresh)
             fresh.chmod(0o600)
             if fresh.stat().st_size <= self._limit_bytes:
-                fresh.replace(self._folder / f"{self._key(tokens)}-{_sha256(fresh)}{_SUFFIX}")
+                fresh.replace(self._folder / f"{key}-{_sha256(fresh)}{_SUFFIX}")
+            else:
+                too_large.touch(mode=0o600)
             self._make_room()
         except (OSError, RuntimeError):
             # It costs the next start some seconds, nobody an answer.
@@ -121,13 +143,39 @@ class KeptStates:
         for _, size, path in sorted(kept):
             if taken <= self._limit_bytes:
                 return
-            path.unlink(missing_ok=True)
-            taken -= size
+            # One that another process uses cannot be deleted everywhere.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                taken -= size
 
     def _key(self, tokens: Sequence[int]) -> str:
         digest = hashlib.sha256(self._identity)
         digest.update(array("q", tokens).tobytes())
         return digest.hexdigest()[:32]
+
+
+def _weights(files: ModelFiles) -> list[tuple[str, int, int]]:
+    """Name, size and time of each file; those that cannot be looked at are like no others."""
+    found = []
+    for name, path in sorted(files.files.items()):
+        try:
+            state = path.stat()
+        except OSError:
+            return [(name, -1, time.time_ns())]
+        found.append((name, state.st_size, state.st_mtime_ns))
+    return found
+
+
+def _processor() -> str:
+    """The kind of processor: another one may round differently."""
+    words = {platform.machine(), platform.processor()}
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    wanted = ("model name", "flags", "Features", "CPU part")
+    words |= {line for line in lines if line.startswith(wanted)}
+    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()
 
 
 def _version(distribution: str) -> str:

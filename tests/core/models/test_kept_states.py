@@ -119,6 +119,25 @@ def test_one_that_is_larger_than_all_that_may_be_kept_is_not_kept(folder, model)
     assert kept.find((*TOKENS, 1)) is None
 
 
+def test_one_that_was_too_large_is_not_written_again_with_every_start(folder, model):
+    keep(states(folder, model, limit=3))
+    written = []
+    states(folder, model, limit=3).keep(TOKENS, written.append)
+    assert [] == written
+    keep(states(folder, model, limit=100))
+    assert states(folder, model).find(TOKENS)
+
+
+def test_a_cache_that_cannot_be_written_is_used_all_the_same(folder, model, monkeypatch):
+    keep(states(folder, model))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert states(folder, model).find(TOKENS)
+
+
 def test_what_a_crash_left_goes_after_an_hour(folder, model):
     folder.mkdir(parents=True)
     for name, age_s in (("new-old.state", 4000), ("new-fresh.state", 10)):

@@ -118,6 +118,30 @@ def test_a_model_at_a_server_is_not_missing(write, tmp_path, nook, llama_server)
     assert not choice.model_missing
 
 
+def test_a_profile_that_allows_a_cloud_is_remote_before_anything_is_sent(
+    nook, write, ollama_server
+):
+    folder = write(f"url={ollama_server}/v1 cloud=true", model="smol:cloud")
+    ran = nook("ask", str(folder), "How long must a password be?")
+    place = ollama_server.removeprefix("http://")
+    assert ran.stderr.startswith(
+        f"Remote: questions and the passages for them go to {place} and on from there."
+    )
+    assert 0 == nook("create", "high", "-f", str(folder / "Assistantfile")).returncode
+    assert f"smol:cloud (remote: {place} and on from there)" in nook("list").stdout
+    form = json.loads(nook("ask", "high", "--json", "How long must a password be?").stdout)
+    assert "ollama.invalid:443" == form["remote"]
+
+
+def test_a_template_is_refused_instead_of_ignored(nook, write, llama_server):
+    folder = write(f"url={llama_server}/v1")
+    with (folder / "Assistantfile").open("a") as file:
+        file.write('TEMPLATE "{{ .Prompt }}"\n')
+    ran = nook("ask", str(folder), "How long must a password be?")
+    assert 2 == ran.returncode
+    assert "TEMPLATE has no meaning for a model that a server runs" in ran.stderr
+
+
 def test_an_option_that_the_runtime_lacks_is_refused_by_name(nook, write):
     ran = nook("ask", str(write("ulr=http://127.0.0.1:1/v1")), "Hello?")
     assert 2 == ran.returncode

@@ -133,9 +133,10 @@ def test_a_model_that_cannot_chat_is_refused(make, ollama_server):
         make(ollama_server, "vectors").open()
 
 
-def test_a_model_that_runs_elsewhere_is_refused_until_the_profile_says_so(make, ollama_server):
+@pytest.mark.parametrize("api", ["auto", "ollama", "openai", "llama-server"])
+def test_a_model_that_runs_elsewhere_is_refused_until_the_profile_says_so(make, ollama_server, api):
     with pytest.raises(UserError, match=r"sends prompts to ollama.invalid:443.\n.*cloud=true"):
-        make(ollama_server, "smol:cloud").open()
+        make(f"{ollama_server}/v1", "smol:cloud", api=api).open()
     assert "ollama.invalid:443" == make(ollama_server, "smol:cloud", cloud=True).open().remote
 
 
@@ -181,10 +182,10 @@ def test_a_server_that_ends_without_an_answer_is_told(make, python_server):
 
 def test_a_key_is_asked_for_and_belongs_to_one_host(make, locked_server, monkeypatch):
     place = httpx2.URL(locked_server)
-    variable = f"INGLENOOK_KEY_127_0_0_1_{place.port}"
+    variable = f"INGLENOOK_KEY_127_0_0_1___{place.port}"
     with pytest.raises(RuntimeFailure, match=f"refuses the key.*\nSet {variable}"):
         make(f"{locked_server}/v1").open()
-    monkeypatch.setenv(f"INGLENOOK_KEY_127_0_0_1_{place.port + 1}", "open sesame")
+    monkeypatch.setenv(f"INGLENOOK_KEY_127_0_0_1___{place.port + 1}", "open sesame")
     with pytest.raises(RuntimeFailure, match="refuses the key"):
         make(f"{locked_server}/v1").open()
     monkeypatch.setenv(variable, "open sesame")
@@ -209,6 +210,9 @@ def test_a_server_that_is_not_there_is_one_clear_error(make):
         "http://127.0.0.1:99999/v1",
         "http://127.0.0.1/v1?key=1",
         "http://exa mple/v1",
+        "http://999.999.999.999/v1",
+        "http://0177.0.0.1/v1",
+        "http://a-.example/v1",
     ],
 )
 def test_an_address_that_is_none_is_refused(make, url):

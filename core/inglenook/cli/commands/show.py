@@ -59,7 +59,7 @@ def _assistant(
         "model": profile.model,
         "runtime": profile.runtime.name if profile.runtime else None,
         "server": str(server) if server else "",
-        "remote": server.remote if server else "",
+        "remote": session.installation.remote_of(profile),
         "embedder": profile.embedder.name if profile.embedder else None,
         "store": profile.store.name if profile.store else None,
         "reranker": profile.reranker.name if profile.reranker else None,

@@ -69,6 +69,14 @@ class RuntimeWorker:
 
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer; see `Runtime.generate`. A death of the child ends it in `Failed`."""
+        if cancel.cancelled:
+            # The child would hear of it only after it had begun.
+            yield Usage()
+            yield Done("cancelled")
+        else:
+            yield from self._streamed(request, cancel)
+
+    def _streamed(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         ended = False
         try:
             with closing(self._running().stream("generate", request, cancel=cancel)) as events:

@@ -73,7 +73,9 @@ class ChromaStore:
             return
         silence_telemetry()
         # Otherwise its SQLite spills into /var/tmp. The child that checks it inherits this.
-        os.environ.setdefault("SQLITE_TMPDIR", str(self._folder))
+        # A folder that is gone would send what SQLite cannot hold to /var/tmp.
+        if not Path(os.environ.get("SQLITE_TMPDIR") or "/nowhere").is_dir():
+            os.environ["SQLITE_TMPDIR"] = str(self._folder)
         version = _chroma_version()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

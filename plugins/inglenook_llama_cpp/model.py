@@ -11,6 +11,7 @@ from typing import Any
 
 from inglenook.errors import MissingDependencyError, RuntimeFailure, UserError
 from inglenook.models.gguf import GgufInfo
+from inglenook.models.local_requests import require_cache_kind
 from inglenook.types import RuntimeOptions
 
 __all__ = ["Model", "import_library", "usable_cores"]
@@ -185,12 +186,7 @@ def _refuse(options: RuntimeOptions) -> None:
         raise UserError("The runtime 'llama-cpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'llama-cpp' does not open models for embedding.")
-    settings = options.settings
-    if settings.get("kv_cache", "f16") != "f16" and settings.get("flash_attention") == "off":
-        raise UserError(
-            f"kv_cache={settings['kv_cache']} needs flash attention.",
-            hint="Remove flash_attention=off from the RUNTIME line.",
-        )
+    require_cache_kind(options)
 
 
 def _device(native: Any, options: RuntimeOptions) -> str:

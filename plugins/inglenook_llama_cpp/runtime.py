@@ -12,9 +12,15 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from inglenook.errors import ContextOverflowError, RuntimeFailure, UserError
+from inglenook.errors import RuntimeFailure
 from inglenook.models.gguf import read_gguf
 from inglenook.models.kept_states import KeptStates
+from inglenook.models.local_requests import (
+    SAMPLING_DEFAULTS,
+    require_honoured,
+    require_known_tokens,
+    require_room,
+)
 from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
@@ -33,7 +39,7 @@ from inglenook.types import (
 from inglenook_llama_cpp.bare import BareLlamaCpp
 from inglenook_llama_cpp.devices import device_reports
 from inglenook_llama_cpp.model import Model, import_library
-from inglenook_llama_cpp.sampling import DEFAULTS, Sampler, check_request
+from inglenook_llama_cpp.sampling import Sampler
 
 __all__ = ["LlamaCppRuntime"]
 
@@ -87,7 +93,7 @@ class LlamaCppRuntime:
             control_tokens=header.control_tokens,
             grammar=True,
             state=self._states is not None,
-            parameters=tuple(DEFAULTS),
+            parameters=tuple(SAMPLING_DEFAULTS),
             # A reused prefix was computed in other batches and rounds differently.
             reproducible="same_cache",
             device=self._model.device,
@@ -101,9 +107,10 @@ class LlamaCppRuntime:
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer."""
         model = self._opened()
-        check_request(request)
+        require_honoured(request, "llama-cpp")
         prompt = request.tokens or ()
-        self._check_prompt(model, prompt)
+        require_room(len(prompt), model.context_length, self._files.reference)
+        require_known_tokens(prompt, model.vocabulary_size(), self._files.reference)
         while not self._using.acquire(timeout=_WAIT_S):
             if cancel.cancelled:
                 yield Usage(prompt_tokens=len(prompt))
@@ -155,19 +162,6 @@ class LlamaCppRuntime:
         if self._model is None:
             raise RuntimeFailure(f"{self._files.reference} is not open.")
         return self._model
-
-    def _check_prompt(self, model: Model, prompt: tuple[int, ...]) -> None:
-        # One place must be left for the first token of the answer.
-        if len(prompt) >= model.context_length:
-            raise ContextOverflowError(
-                f"The prompt has {len(prompt)} tokens; {self._files.reference} is open with a "
-                f"context of {model.context_length} for prompt and answer together.",
-                hint="Shorten the conversation or the passages, or raise num_ctx.",
-                needed=len(prompt),
-                available=model.context_length,
-            )
-        if min(prompt) < 0 or max(prompt) >= model.vocabulary_size():
-            raise UserError(f"The prompt has token ids that {self._files.reference} does not know.")
 
 
 class _Answer:

@@ -5,57 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from inglenook.errors import UserError
+from inglenook.models.local_requests import SAMPLING_DEFAULTS
 from inglenook.types import GenerateRequest
 
-__all__ = ["DEFAULTS", "Sampler", "check_request"]
+__all__ = ["Sampler"]
 
-DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "temperature": 0.8,
-        "top_k": 40,
-        "top_p": 0.9,
-        "min_p": 0.0,
-        "typical_p": 1.0,
-        "repeat_last_n": 64,
-        "repeat_penalty": 1.0,
-        "presence_penalty": 0.0,
-        "frequency_penalty": 0.0,
-        "num_keep": 4,
-    }
-)
-"""The sampling parameters that this runtime honours, with Ollama's defaults."""
-
-_AT_OPEN = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap"})
-_OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "max_tokens"})
 _OLD_PENALTIES = 4
-
-
-def check_request(request: GenerateRequest) -> None:
-    """Raise `UserError` for what cannot be honoured."""
-    if not request.tokens:
-        raise UserError("The runtime 'llama-cpp' needs a prompt of at least one token id.")
-    for name, value in request.parameters.items():
-        if name not in DEFAULTS:
-            raise UserError(_refusal(name), hint=f"It honours {', '.join(DEFAULTS)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"PARAMETER {name} must be a number, not {value!r}.")
-    for name, given in (("tools", request.tools), ("logprobs", request.logprobs)):
-        if given:
-            raise UserError(f"The runtime 'llama-cpp' has no {name}.")
-    if request.json_schema is not None and request.grammar is not None:
-        raise UserError("An answer can follow a JSON schema or a grammar, not both.")
-
-
-def _refusal(name: str) -> str:
-    if name in _AT_OPEN:
-        return f"PARAMETER {name} holds for a whole model: it is set when the model is opened."
-    if name in _OF_REQUEST:
-        return f"PARAMETER {name} is given as `{_OF_REQUEST[name]}` of the request."
-    return f"The runtime 'llama-cpp' cannot honour PARAMETER {name}."
 
 
 class Sampler:
@@ -73,7 +31,7 @@ class Sampler:
     ) -> None:
         self._native = native
         self._vocabulary = vocabulary
-        values = {**DEFAULTS, **request.parameters}
+        values = {**SAMPLING_DEFAULTS, **request.parameters}
         grammar = _grammar(native, vocabulary, request)
         self._chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
         if grammar is not None:

@@ -12,9 +12,15 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inglenook.errors import ContextOverflowError, RuntimeFailure, UserError
+from inglenook.errors import RuntimeFailure
 from inglenook.models.genai_folder import CONFIG, GenaiInfo, read_genai_config, read_genai_tokens
 from inglenook.models.local import files_from_path
+from inglenook.models.local_requests import (
+    SAMPLING_DEFAULTS,
+    require_honoured,
+    require_known_tokens,
+    require_room,
+)
 from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
@@ -34,7 +40,7 @@ from inglenook_onnx_genai.bare import BareOnnxGenai
 from inglenook_onnx_genai.devices import device_reports
 from inglenook_onnx_genai.library import NATIVE_ERRORS, import_genai, one_line
 from inglenook_onnx_genai.providers import load_model
-from inglenook_onnx_genai.sampling import DEFAULTS, Sampler, check_request
+from inglenook_onnx_genai.sampling import Sampler
 from inglenook_onnx_genai.seat import Guidance, Seat, guidance_of
 from inglenook_onnx_genai.vocabulary import TokenText, Vocabulary
 
@@ -97,7 +103,7 @@ class OnnxGenaiRuntime:
             control_tokens=tokens.control_tokens,
             slots=self._options.slots,
             grammar=True,
-            parameters=tuple(DEFAULTS),
+            parameters=tuple(SAMPLING_DEFAULTS),
             # What was written is computed token by token, and rounds differently from what is read.
             reproducible="same_cache",
             device=device,
@@ -111,10 +117,11 @@ class OnnxGenaiRuntime:
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer."""
         info, vocabulary, config = self._opened()
-        check_request(request)
+        require_honoured(request, "onnx-genai")
         guidance = guidance_of(request)
         prompt = request.tokens or ()
-        self._check_prompt(prompt, info, config)
+        require_room(len(prompt), info.context_length, self._files.reference)
+        require_known_tokens(prompt, config.vocabulary, self._files.reference)
         with self._seat_for(request, cancel) as seat:
             if seat is None or cancel.cancelled:
                 yield Usage(prompt_tokens=len(prompt))
@@ -145,19 +152,6 @@ class OnnxGenaiRuntime:
         if info is None or vocabulary is None or config is None:
             raise RuntimeFailure(f"{self._files.reference} is not open.")
         return info, vocabulary, config
-
-    def _check_prompt(self, prompt: tuple[int, ...], info: RuntimeInfo, config: GenaiInfo) -> None:
-        # One place must be left for the first token of the answer.
-        if len(prompt) >= info.context_length:
-            raise ContextOverflowError(
-                f"The prompt has {len(prompt)} tokens; {self._files.reference} is open with a "
-                f"context of {info.context_length} for prompt and answer together.",
-                hint="Shorten the conversation or the passages, or raise num_ctx.",
-                needed=len(prompt),
-                available=info.context_length,
-            )
-        if min(prompt) < 0 or max(prompt) >= config.vocabulary:
-            raise UserError(f"The prompt has token ids that {self._files.reference} does not know.")
 
     @contextmanager
     def _seat_for(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[Seat | None]:

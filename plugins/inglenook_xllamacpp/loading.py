@@ -9,6 +9,7 @@ from typing import Any
 
 from inglenook.errors import UserError
 from inglenook.models.gguf import GgufInfo
+from inglenook.models.local_requests import require_cache_kind
 from inglenook.types import RuntimeOptions
 
 __all__ = ["Device", "choose_device", "server_parameters"]
@@ -78,12 +79,7 @@ def _refuse(options: RuntimeOptions) -> None:
         raise UserError("The runtime 'xllamacpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'xllamacpp' does not open models for embedding.")
-    settings = options.settings
-    if settings.get("kv_cache", "f16") != "f16" and settings.get("flash_attention") == "off":
-        raise UserError(
-            f"kv_cache={settings['kv_cache']} needs flash attention.",
-            hint="Remove flash_attention=off from the RUNTIME line.",
-        )
+    require_cache_kind(options)
 
 
 def _context_length(header: GgufInfo, options: RuntimeOptions) -> int:

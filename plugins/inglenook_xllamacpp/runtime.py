@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from inglenook.errors import (
-    ContextOverflowError,
     MissingDependencyError,
     RuntimeFailure,
 )
 from inglenook.models.gguf import GgufInfo, read_gguf
+from inglenook.models.local_requests import SAMPLING_DEFAULTS, require_room
 from inglenook.types import (
     CancelToken,
     DeviceReport,
@@ -39,7 +39,7 @@ from inglenook_xllamacpp.devices import device_reports
 from inglenook_xllamacpp.endpoint import Endpoint
 from inglenook_xllamacpp.loading import Device, choose_device, server_parameters
 from inglenook_xllamacpp.prompt_states import PromptStates
-from inglenook_xllamacpp.sampling import DEFAULTS, completion_body
+from inglenook_xllamacpp.sampling import completion_body
 
 __all__ = ["XllamacppRuntime"]
 
@@ -124,7 +124,7 @@ class XllamacppRuntime:
         """Stream one answer."""
         _, _, info = self._opened()
         prompt = completion_body(request)["prompt"]
-        _check_fit(len(prompt), info.context_length, self._files.reference)
+        require_room(len(prompt), info.context_length, self._files.reference)
         states = self._states
         if states is None:
             yield from self._answer(request, cancel)
@@ -245,18 +245,6 @@ def _start(native: Any, parameters: Any, reference: str) -> Any:
         ) from error
 
 
-def _check_fit(prompt: int, context: int, reference: str) -> None:
-    # One place must be left for the first token of the answer.
-    if prompt >= context:
-        raise ContextOverflowError(
-            f"The prompt has {prompt} tokens; {reference} is open with a context of {context} "
-            "for prompt and answer together.",
-            hint="Shorten the conversation or the passages, or raise num_ctx.",
-            needed=prompt,
-            available=context,
-        )
-
-
 def _info(
     header: GgufInfo, context: int, slots: int, device: Device, *, state: bool
 ) -> RuntimeInfo:
@@ -271,7 +259,7 @@ def _info(
         slots=slots,
         grammar=True,
         state=state,
-        parameters=tuple(DEFAULTS),
+        parameters=tuple(SAMPLING_DEFAULTS),
         # A reused prefix was computed in other batches and rounds differently.
         reproducible="same_cache",
         device=device.reason,

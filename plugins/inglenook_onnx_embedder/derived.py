@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from inglenook.errors import MissingDependencyError, ModelBrokenError
+from inglenook.models.processor import processor
 from inglenook.types import ModelFiles
 from inglenook_onnx_embedder.bert_graph import BUILDER_VERSION
 from inglenook_onnx_embedder.calibration import Choice, Encode, choose_graph
 from inglenook_onnx_embedder.kept_file import replace_file, sha256_of
 from inglenook_onnx_embedder.safetensors import read_safetensors
 
-__all__ = ["derived_graph", "kept_graph", "processor"]
+__all__ = ["derived_graph", "kept_graph"]
 
 
 _LONGEST_WRITE_S = 3600
@@ -72,19 +72,6 @@ def kept_graph(
         # A full or read-only disk costs the next start some seconds, not the user the answer.
         return choice.graph
     return str(kept)
-
-
-def processor() -> str:
-    """A short name for this kind of processor: what is right and fast here may not be elsewhere."""
-    words = [platform.machine(), platform.processor()]
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    wanted = ("model name", "flags", "features", "cpu part")
-    found = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
-    words += [value for key, value in found.items() if key.strip().casefold() in wanted]
-    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()[:8]
 
 
 def _built(build: Callable[[], Choice]) -> Choice:

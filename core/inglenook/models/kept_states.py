@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import time
 import uuid
 from array import array
@@ -21,6 +20,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from inglenook.models.processor import processor
 from inglenook.types import ModelFiles
 
 __all__ = ["LEAST_TOKENS", "KeptStates"]
@@ -59,7 +59,7 @@ class KeptStates:
         self._limit_bytes = limit_bytes
         made = sorted((name, str(value)) for name, value in made_with.items())
         stated = (_FORMAT, files.digest, _weights(files), library, _version(library), made)
-        self._identity = repr((*stated, _processor())).encode()
+        self._identity = repr((*stated, processor())).encode()
         self._known: set[str] = set()
 
     def whole_batches(self, fixed: int, batch: int) -> int:
@@ -164,18 +164,6 @@ def _weights(files: ModelFiles) -> list[tuple[str, int, int]]:
             return [(name, -1, time.time_ns())]
         found.append((name, state.st_size, state.st_mtime_ns))
     return found
-
-
-def _processor() -> str:
-    """The kind of processor: another one may round differently."""
-    words = {platform.machine(), platform.processor()}
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    wanted = ("model name", "flags", "Features", "CPU part")
-    words |= {line for line in lines if line.startswith(wanted)}
-    return hashlib.sha256("\n".join(sorted(words)).encode()).hexdigest()
 
 
 def _version(distribution: str) -> str:

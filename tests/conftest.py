@@ -71,7 +71,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """No test touches the user's own installation."""
     home = tmp_path_factory.mktemp("home", numbered=True)
     monkeypatch.setenv("INGLENOOK_HOME", str(home))
-    for name in ("INGLENOOK_PLUGINS", "INGLENOOK_STRICT_PLUGINS", "OLLAMA_MODELS"):
+    theirs = [name for name in os.environ if name.startswith("OLLAMA_")]
+    for name in ("INGLENOOK_PLUGINS", "INGLENOOK_STRICT_PLUGINS", *theirs):
         monkeypatch.delenv(name, raising=False)
 
 

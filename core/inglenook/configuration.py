@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.configuration_keys import check_keys
+from inglenook.configuration_warm import warm_settings
 from inglenook.errors import StoreError, UserError
 from inglenook.settings import PROMPT_CACHE_BYTES, Paths, PluginSettings, Settings
 
@@ -48,6 +49,7 @@ def load_settings(
             for name, value in _table(table, "grants", paths).items()
         },
         sources=_strings(models.get("sources", []), "models.sources", paths),
+        warm=warm_settings(models, environment, paths.config_file),
         prompt_cache_bytes=_megabytes(models, "prompt_cache_mb", "models", paths),
         extra={k: v for k, v in table.items() if k not in ("plugins", "grants")},
     )

@@ -13,7 +13,20 @@ __all__ = ["check_keys", "place_of"]
 
 _KEYS: Mapping[str, tuple[str, ...] | None] = {
     "plugins": ("disabled", "policy", "pins"),
-    "models": ("sources", "prompt_cache_mb"),
+    "models": (
+        "sources",
+        "prompt_cache_mb",
+        "keep_alive",
+        "memory_mb",
+        "max_loaded",
+        "parallel",
+        "max_queue",
+        "queue_timeout_s",
+        "registry",
+        "huggingface",
+        "connections",
+        "mirror",
+    ),
     # The keys of these are paths, or are checked by who owns them.
     "grants": None,
     "reading": None,

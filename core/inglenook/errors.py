@@ -12,7 +12,10 @@
     │   ├── ModelBrokenError            truncated, malformed or of another sha256 than promised
     │   └── PullError                   a source could not deliver; nothing was kept half
     ├── RuntimeFailure                  a runtime could not load a model or finish an answer
-    │   └── ContextOverflowError        prompt and context length do not fit; carries both numbers
+    │   ├── ContextOverflowError        prompt and context length do not fit; carries both numbers
+    │   ├── MemoryTooSmallError         a model never fits into the memory that models may take
+    │   ├── QueueFullError              too many requests wait already
+    │   └── QueueTimeoutError           a request waited for its turn for longer than it may
     ├── LoadError                       one source could not be read; carries a reason
     ├── StoreError                      a catalog, store or library could not be written or read
     └── Cancelled                       the user stopped it (130)
@@ -30,6 +33,7 @@ __all__ = [
     "GrantError",
     "InglenookError",
     "LoadError",
+    "MemoryTooSmallError",
     "MissingDependencyError",
     "ModelBrokenError",
     "ModelError",
@@ -37,6 +41,8 @@ __all__ = [
     "PluginError",
     "ProfileError",
     "PullError",
+    "QueueFullError",
+    "QueueTimeoutError",
     "RuntimeFailure",
     "StoreError",
     "UnknownNameError",
@@ -146,6 +152,27 @@ class ContextOverflowError(RuntimeFailure):
         super().__init__(message, hint=hint)
         self.needed = needed
         self.available = available
+
+
+class MemoryTooSmallError(RuntimeFailure):
+    """A model can never be loaded within the memory that models may take; both are in bytes."""
+
+    exit_code = 2
+
+    def __init__(
+        self, message: str, *, hint: str = "", needed: int = 0, available: int = 0
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.needed = needed
+        self.available = available
+
+
+class QueueFullError(RuntimeFailure):
+    """As many requests wait for models as may wait."""
+
+
+class QueueTimeoutError(RuntimeFailure):
+    """A request waited for its turn for as long as it may."""
 
 
 class LoadError(InglenookError):

@@ -63,9 +63,9 @@ class Factory:
         options: The options that the part accepts; anything else is refused by name.
         capabilities: Facts about the part that need no import. Runtimes, embedders and
             rerankers state `formats`, loaders `extensions` and `media_types`, filters `stages`,
-            model sources `schemes`. An embedder that makes files of a model when it is first
-            opened, and keeps them in its option `cache_folder`, states those formats again in
-            `prepares`: `nook pull` opens them once.
+            model sources `schemes`, and `names` if they find models. An embedder that makes files
+            of a model when it is first opened, and keeps them in its option `cache_folder`, states
+            those formats again in `prepares`: `nook pull` opens them once.
         requires: The import names of libraries that the part needs.
         extra: The extra of this distribution that installs them.
         version: The version of the part's *behaviour*. Loaders, splitters, embedders and ingest

@@ -44,7 +44,8 @@ def register_runtimes(register: Register) -> None:
 
     Capability `formats`: the model formats it opens, such as `gguf`, `onnx-genai` or `remote`.
     `preference` ranks runtimes of one format where the profile names none: lower comes first, 50
-    where nothing is said.
+    where nothing is said. One that can write models too (`protocols.ConvertsModels`) states the
+    precisions in `writes` and the formats that it reads in `converts`.
 
     versionadded: 0.1
     """
@@ -118,7 +119,10 @@ def register_filters(register: Register) -> None:
 def register_model_sources(register: Register) -> None:
     """Register where models can be fetched from (`protocols.ModelSource`).
 
-    Capability `schemes`: what stands before the colon of an address, such as `pip` or `file`.
+    Capability `schemes`: what stands before the colon of an address, such as `pip` or `file`. A
+    source that also finds models by names of its own (`protocols.ModelFinder`) declares `names`:
+    how they begin, such as `hf.co/`; "" takes every name that nobody else does. An option of a
+    source is set by the key of that name in the table `[models]` of the configuration.
 
     versionadded: 0.1
     """

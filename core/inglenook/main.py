@@ -21,4 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _open_tui(installation: Installation, assistant: str | None) -> int:
     from inglenook.tui.app import run_tui
 
-    return run_tui(installation, assistant) or 0
+    # Other commands may use what is loaded for the screen.
+    with installation, installation.lending("nook"):
+        return run_tui(installation, assistant) or 0

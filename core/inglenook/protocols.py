@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from inglenook.types import (
     CancelToken,
     ChunkText,
+    ConversionProgress,
+    ConversionRequest,
     DeviceReport,
     FetchPart,
     FetchProgress,
@@ -21,6 +23,7 @@ from inglenook.types import (
     GenerateRequest,
     LoadRequest,
     ModelFiles,
+    ModelOffer,
     Notice,
     Output,
     PartFile,
@@ -29,6 +32,7 @@ from inglenook.types import (
     RuntimeOptions,
     Section,
     Stage,
+    TokenScore,
     Verdict,
 )
 
@@ -42,14 +46,17 @@ __all__ = [
     "BareModel",
     "Command",
     "CommandContext",
+    "ConvertsModels",
     "DeviceProbe",
     "Embedder",
     "Filter",
     "Loader",
+    "ModelFinder",
     "ModelSource",
     "Reranker",
     "Runtime",
     "RuntimeWithBareModel",
+    "ScoresTokens",
     "Splitter",
     "VectorStore",
 ]
@@ -126,6 +133,37 @@ class RuntimeWithBareModel(Protocol):
     @classmethod
     def bare(cls, files: ModelFiles, options: RuntimeOptions) -> BareModel:
         """The same model as the library alone runs it, not open yet."""
+
+
+@runtime_checkable
+class ConvertsModels(Protocol):
+    """What a runtime's class may offer too: it writes models of the format that it opens.
+
+    Its factory states the capabilities `writes` (the precisions) and `converts` (the formats that
+    it reads). `nook convert` calls it in a process of its own.
+    """
+
+    @classmethod
+    def convert(
+        cls, request: ConversionRequest, cancel: CancelToken
+    ) -> Iterator[ConversionProgress]:
+        """Write all files of the model into `request.target`; ends early after a cancel.
+
+        Tensor by tensor: what is in memory does not grow with the model. Raises `UserError` for
+        what it cannot convert, before anything is written; `ModelBrokenError`, `StoreError` and
+        `MissingDependencyError`.
+        """
+
+
+@runtime_checkable
+class ScoresTokens(Protocol):
+    """What a runtime may offer too, to compare models: how it finds a given text."""
+
+    def scores(self, tokens: Sequence[int], cancel: CancelToken) -> list[TokenScore]:
+        """A score for each token but the first, given those before it.
+
+        After a cancel it may be shorter. Raises `ContextOverflowError`, `RuntimeFailure`.
+        """
 
 
 @runtime_checkable
@@ -286,8 +324,33 @@ class ModelSource(Protocol):
     def hosts(self, part: FetchPart) -> tuple[str, ...]:
         """The hosts that `fetch` would speak to; empty for none. Shown before anything happens."""
 
-    def fetch(self, part: FetchPart, target: Path, cancel: CancelToken) -> Iterator[FetchProgress]:
-        """Write the part to `target` (a new file in a folder of its own). Raises `PullError`."""
+    def fetch(
+        self, part: FetchPart, target: Path, cancel: CancelToken
+    ) -> Iterator[FetchProgress | Notice]:
+        """Write the part to `target` (a new file in a folder of its own). Raises `PullError`.
+
+        Another host than those of `hosts` is named in a notice before it is contacted. What is
+        kept in the folder under a name that begins with `resume-` is there at the next pull.
+        """
+
+
+@runtime_checkable
+class ModelFinder(Protocol):
+    """What a model source does that also finds models by names of its own.
+
+    Its factory declares the capability `names`: how such names begin (`hf.co/`, `https://`); ""
+    takes every name that nobody else does.
+    """
+
+    def find_hosts(self, name: str) -> tuple[str, ...]:
+        """The hosts that `find` would speak to. Raises `UserError` for a malformed name."""
+
+    def find(self, name: str, cancel: CancelToken) -> Iterator[Notice | ModelOffer]:
+        """Look it up; the offer comes last, and is the only one.
+
+        Another host than those of `find_hosts` is named in a notice before it is contacted.
+        Raises `ModelNotFoundError` if there is no such model, `PullError` for anything else.
+        """
 
 
 class CommandContext(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Paths", "PluginSettings", "Settings"]
+__all__ = ["Paths", "PluginSettings", "Settings", "WarmSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,27 @@ PROMPT_CACHE_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class WarmSettings:
+    """How long and how many models stay loaded, and how requests for them wait.
+
+    Args:
+        keep_alive_s: How long a model stays loaded after its last use; below 0 is for ever.
+        memory_bytes: What all loaded models together may take; 0 is a share of what is free.
+        max_loaded: How many models may be loaded at once.
+        parallel: Requests at a time that one model answers, unless its profile says otherwise.
+        max_queue: How many requests may wait for their turn.
+        queue_timeout_s: How long one may wait; 0 is for ever.
+    """
+
+    keep_alive_s: float = 300.0
+    memory_bytes: int = 0
+    max_loaded: int = 3
+    parallel: int = 1
+    max_queue: int = 512
+    queue_timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of an installation.
 
@@ -85,6 +106,7 @@ class Settings:
             folder that its FILE lines may name.
         sources: The order in which model sources are tried (`pip`, `file`, …); empty is the
             catalog's own order.
+        warm: How models stay loaded, and how requests for them wait.
         prompt_cache_bytes: What may be kept on disk of what models compute from the fixed
             beginnings of prompts; 0 keeps nothing.
         extra: The other tables of the file, for the parts that own them.
@@ -94,5 +116,6 @@ class Settings:
     plugins: PluginSettings = field(default_factory=PluginSettings)
     grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    warm: WarmSettings = field(default_factory=WarmSettings)
     prompt_cache_bytes: int = PROMPT_CACHE_BYTES
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from inglenook.factories import Factory, Option, Register
 from inglenook.hookspecs import hookimpl
 
+_PRECISIONS = (
+    *("Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0"),
+    *("IQ4_NL", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K", "F16", "BF16"),
+)
+
 
 @hookimpl
 def register_runtimes(register: Register) -> None:
@@ -27,7 +32,11 @@ def register_runtimes(register: Register) -> None:
                     choices=("f16", "q8_0", "q4_0"),
                 ),
             ),
-            capabilities={"formats": ("gguf",)},
+            capabilities={
+                "formats": ("gguf",),
+                "writes": _PRECISIONS,
+                "converts": ("gguf",),
+            },
             requires=("llama_cpp",),
             extra="llama-cpp",
         )

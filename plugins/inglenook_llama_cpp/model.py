@@ -7,12 +7,16 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inglenook.errors import MissingDependencyError, RuntimeFailure, UserError
 from inglenook.models.gguf import GgufInfo
 from inglenook.models.local_requests import require_cache_kind
 from inglenook.types import RuntimeOptions
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
 
 __all__ = ["Model", "import_library", "usable_cores"]
 
@@ -68,11 +72,36 @@ class Model:
             native.llama_model_free(self._model)
             native.llama_log_set(_SILENT, ctypes.c_void_p(0))
             raise self._failure(f"llama.cpp cannot make a context for {reference}")
+        self._use_adapters(options.adapters, reference)
         self.context_length = int(native.llama_n_ctx(self.context))
         self.batch = int(native.llama_n_batch(self.context))
         self._memory = native.llama_get_memory(self.context)
         self._piece = ctypes.create_string_buffer(_LONGEST_PIECE_BYTES)
         self._evaluated: list[int] = []
+
+    def _use_adapters(self, paths: Sequence[Path], reference: str) -> None:
+        """Load LoRA files, which go with the model, and put them to use."""
+        native, adapters = self._native, []
+        for path in paths:
+            adapter = native.llama_adapter_lora_init(self._model, os.fsencode(path))
+            if not adapter:
+                self.close()
+                raise self._failure(
+                    f"llama.cpp cannot load {reference} with {path.name}",
+                    "The LoRA may be for another model of the same kind: try without the ADAPTER"
+                    " line.",
+                )
+            adapters.append(adapter)
+        if not adapters:
+            return
+        if hasattr(native, "llama_set_adapters_lora"):
+            array = (native.llama_adapter_lora_p_ctypes * len(adapters))(*adapters)
+            scales = (ctypes.c_float * len(adapters))(*(1.0 for _ in adapters))
+            native.llama_set_adapters_lora(self.context, array, len(adapters), scales)
+            return
+        # Older versions take them one by one.
+        for adapter in adapters:
+            native.llama_set_adapter_lora(self.context, adapter, 1.0)
 
     def tokenize(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
@@ -92,15 +121,29 @@ class Model:
     def vocabulary_size(self) -> int:
         return int(self._native.llama_vocab_n_tokens(self.vocabulary))
 
-    def bytes_of(self, token: int) -> bytes:
-        """The bytes of a token, which may be a part of a character; b"" for a control token."""
+    def bytes_of(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes of a token, which may be a part of a character.
+
+        Without `special` those of a control token are b"".
+        """
         size = self._native.llama_token_to_piece(
-            self.vocabulary, token, self._piece, len(self._piece), 0, False
+            self.vocabulary, token, self._piece, len(self._piece), 0, special
         )
         if size < 0:
             self._piece = ctypes.create_string_buffer(-size)
-            return self.bytes_of(token)
+            return self.bytes_of(token, special=special)
         return self._piece.raw[:size]
+
+    def text_of(self, token: int) -> str:
+        """The text of a token, also of a control token; what is no whole character is replaced."""
+        return self.bytes_of(token, special=True).decode("utf-8", "replace")
+
+    def logits(self) -> NDArray[numpy.float32]:
+        """Those of the last evaluated position, shape (vocabulary,); valid until the next."""
+        import numpy
+
+        pointer = self._native.llama_get_logits_ith(self.context, -1)
+        return numpy.ctypeslib.as_array(pointer, shape=(self.vocabulary_size(),))
 
     def rewind(self, prompt: Sequence[int], reuse_prefix: bool) -> int:
         """Keep the evaluated prefix of `prompt`, forget the rest; how many tokens are kept.
@@ -172,18 +215,17 @@ class Model:
         if level >= _ERROR_LEVEL and text.strip():
             self._complaints.append(text.decode("utf-8", "replace").strip())
 
-    def _failure(self, message: str) -> RuntimeFailure:
+    def _failure(self, message: str, hint: str = "") -> RuntimeFailure:
         said = f": {self._complaints[0]}" if self._complaints else ""
         return RuntimeFailure(
             f"{message}{said}.",
-            hint="Its architecture may be too new for this llama-cpp-python, or memory too small: "
+            hint=hint
+            or "Its architecture may be too new for this llama-cpp-python, or memory too small: "
             "update llama-cpp-python, or set a smaller num_ctx.",
         )
 
 
 def _refuse(options: RuntimeOptions) -> None:
-    if options.adapters:
-        raise UserError("The runtime 'llama-cpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'llama-cpp' does not open models for embedding.")
     require_cache_kind(options)

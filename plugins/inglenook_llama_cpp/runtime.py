@@ -9,10 +9,11 @@ from __future__ import annotations
 import codecs
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from inglenook.errors import RuntimeFailure
+from inglenook.models.adapter_files import adapter_digests, require_adapters
 from inglenook.models.gguf import read_gguf
 from inglenook.models.kept_states import KeptStates
 from inglenook.models.local_requests import (
@@ -22,8 +23,11 @@ from inglenook.models.local_requests import (
     require_room,
 )
 from inglenook.models.stop_strings import StopStrings
+from inglenook.models.token_logprobs import HeldLogprobs
 from inglenook.types import (
     CancelToken,
+    ConversionProgress,
+    ConversionRequest,
     DeviceReport,
     Done,
     Failed,
@@ -34,10 +38,12 @@ from inglenook.types import (
     RuntimeInfo,
     RuntimeOptions,
     TextDelta,
+    TokenScore,
     Usage,
 )
 from inglenook_llama_cpp.bare import BareLlamaCpp
 from inglenook_llama_cpp.devices import device_reports
+from inglenook_llama_cpp.logprobs import token_logprob
 from inglenook_llama_cpp.model import Model, import_library
 from inglenook_llama_cpp.sampling import Sampler
 
@@ -71,12 +77,22 @@ class LlamaCppRuntime:
         """The library alone; see `protocols.RuntimeWithBareModel`."""
         return BareLlamaCpp(import_library(), files.files["model"], options)
 
+    @classmethod
+    def convert(
+        cls, request: ConversionRequest, cancel: CancelToken
+    ) -> Iterator[ConversionProgress]:
+        """Write a GGUF model in fewer bits; see `protocols.ConvertsModels`."""
+        from inglenook_llama_cpp.quantising import quantise
+
+        return quantise(import_library(), request, cancel)
+
     def open(self) -> RuntimeInfo:
         """Load the model; does nothing when it is loaded."""
         if self._info is not None:
             return self._info
         path = self._files.files["model"]
         header = read_gguf(path, tokens=True)
+        require_adapters(self._options.adapters, header, self._files.reference)
         started = time.monotonic()
         self._native = import_library()
         self._model = Model(self._native, path, self._files.reference, header, self._options)
@@ -92,6 +108,7 @@ class LlamaCppRuntime:
             add_bos=bool(header.add_bos),
             control_tokens=header.control_tokens,
             grammar=True,
+            logprobs=True,
             state=self._states is not None,
             parameters=tuple(SAMPLING_DEFAULTS),
             # A reused prefix was computed in other batches and rounds differently.
@@ -107,7 +124,7 @@ class LlamaCppRuntime:
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
         """Stream one answer."""
         model = self._opened()
-        require_honoured(request, "llama-cpp")
+        require_honoured(request, "llama-cpp", logprobs=True)
         prompt = request.tokens or ()
         require_room(len(prompt), model.context_length, self._files.reference)
         require_known_tokens(prompt, model.vocabulary_size(), self._files.reference)
@@ -131,6 +148,16 @@ class LlamaCppRuntime:
         finally:
             self._using.release()
 
+    def scores(self, tokens: Sequence[int], cancel: CancelToken) -> list[TokenScore]:
+        """How likely the model finds a text; see `protocols.ScoresTokens`."""
+        from inglenook_llama_cpp.scoring import token_scores
+
+        model = self._opened()
+        require_room(len(tokens), model.context_length, self._files.reference)
+        require_known_tokens(tuple(tokens), model.vocabulary_size(), self._files.reference)
+        with self._using:
+            return token_scores(model, tokens, cancel)
+
     def close(self) -> None:
         """Free the model. Answers under way must be cancelled or closed first."""
         model, self._model, self._info = self._model, None, None
@@ -152,6 +179,7 @@ class LlamaCppRuntime:
             "batch": self._model.batch if self._model else 0,
             "layers": (options.gpu_layers, options.main_gpu),
             "settings": sorted(options.settings.items()),
+            "adapters": adapter_digests(options.adapters),
             "device": self._model.device if self._model else "",
         }
         return KeptStates(
@@ -183,6 +211,13 @@ class _Answer:
         # A character may be spread over tokens; half of one at the end is dropped.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopStrings(request.stop)
+        self._logprobs = HeldLogprobs() if request.logprobs else None
+        self._readable = frozenset(
+            ids[0]
+            for text in request.shown_tokens
+            if len(ids := model.tokenize(text, special=True)) == 1
+        )
+        self._unshown: list[int] = []
         self._made = 0
         self._cached = 0
         self._prompt_s = 0.0
@@ -247,8 +282,12 @@ class _Answer:
                 yield from self._rest()
                 return Done("stop")
             self._made += 1
-            if text := self._stops.feed(self._decoder.decode(model.bytes_of(token))):
-                yield TextDelta(text, tokens=(token,))
+            self._unshown.append(token)
+            piece = self._decoder.decode(model.bytes_of(token, special=token in self._readable))
+            if self._logprobs is not None:
+                self._logprobs.feed(token_logprob(model, token, piece, self._request.logprobs))
+            if text := self._stops.feed(piece):
+                yield self._delta(text)
             if self._stops.found:
                 return Done("stop", stop_string=self._stops.found)
             if model.evaluated >= model.context_length:
@@ -260,4 +299,9 @@ class _Answer:
 
     def _rest(self) -> Iterator[RuntimeEvent]:
         if text := self._stops.finish():
-            yield TextDelta(text)
+            yield self._delta(text)
+
+    def _delta(self, text: str) -> TextDelta:
+        tokens, self._unshown = tuple(self._unshown), []
+        given = () if self._logprobs is None else self._logprobs.shown(text)
+        return TextDelta(text, given, tokens)

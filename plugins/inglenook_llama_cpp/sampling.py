@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inglenook.errors import UserError
-from inglenook.models.local_requests import SAMPLING_DEFAULTS
+from inglenook.models.grammar_checks import unreadable_grammar
+from inglenook.models.local_requests import SAMPLING_DEFAULTS, grammar_of
 from inglenook.types import GenerateRequest
 
 __all__ = ["Sampler"]
@@ -93,14 +92,10 @@ class Sampler:
 
 
 def _grammar(native: Any, vocabulary: Any, request: GenerateRequest) -> Any:
-    text = request.grammar
-    if request.json_schema is not None:
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-        text = json_schema_to_gbnf(json.dumps(dict(request.json_schema)))
+    text = grammar_of(request)
     if text is None:
         return None
     grammar = native.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
     if not grammar:
-        raise UserError("The grammar cannot be parsed.", hint="It must be GBNF with a rule 'root'.")
+        raise unreadable_grammar()
     return grammar

@@ -13,7 +13,11 @@ def register_runtimes(register: Register) -> None:
             name="onnx-genai",
             summary="ONNX model folders with ONNX Runtime GenAI",
             load="inglenook_onnx_genai.runtime:OnnxGenaiRuntime",
-            capabilities={"formats": ("onnx-genai",)},
+            capabilities={
+                "formats": ("onnx-genai",),
+                "writes": ("int4", "int8", "fp32"),
+                "converts": ("gguf", "transformers"),
+            },
             requires=("onnxruntime_genai", "tokenizers"),
             extra="onnx-genai",
         )

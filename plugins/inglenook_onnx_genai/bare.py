@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.types import RuntimeOptions
+from inglenook_onnx_genai.providers import threads_of
 
 __all__ = ["BareOnnxGenai"]
 
@@ -25,9 +26,9 @@ class BareOnnxGenai:
     def open(self) -> int:
         """Load the model; the library computes one request at a time."""
         config = self._library.Config(str(self._folder))
-        if self._options.threads:
-            session = {"intra_op_num_threads": self._options.threads}
-            config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
+        # Its own default is half of the processors; the runtime takes all, and so must this.
+        session = {"intra_op_num_threads": threads_of(self._options)}
+        config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
         if self._options.devices[:1] == ("cpu",):
             config.clear_providers()
         self._model = self._library.Model(config)

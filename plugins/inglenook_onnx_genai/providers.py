@@ -7,7 +7,6 @@ each one is tried by loading the model with it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 
 from inglenook.errors import RuntimeFailure, UserError
 from inglenook.models.genai_folder import GenaiInfo
+from inglenook.models.machine import computing_threads
 from inglenook.types import RuntimeOptions
 from inglenook_onnx_genai.library import NATIVE_ERRORS, one_line
 
-__all__ = ["DEVICE_TYPE", "PROVIDERS", "TAKES_DEVICE_TYPE", "load_model"]
+__all__ = ["DEVICE_TYPE", "PROVIDERS", "TAKES_DEVICE_TYPE", "load_model", "threads_of"]
 
 PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "npu": ("QNN", "VitisAI", "OpenVINO"),
@@ -138,7 +138,7 @@ def _reaches(provider: str, kind: str) -> bool:
 def _load(library: Any, folder: Path, place: _Place, options: RuntimeOptions) -> Any:
     config = library.Config(str(folder))
     session = {
-        "intra_op_num_threads": options.threads or min(_cores(), _MOST_THREADS),
+        "intra_op_num_threads": threads_of(options),
         "log_severity_level": _ERRORS_ONLY,
     }
     config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
@@ -150,6 +150,14 @@ def _load(library: Any, folder: Path, place: _Place, options: RuntimeOptions) ->
     return library.Model(config)
 
 
+def threads_of(options: RuntimeOptions) -> int:
+    """How many threads compute: as many as are asked for, else one for each core.
+
+    The library itself would take half of the processors, also where no two of them share a core.
+    """
+    return options.threads or min(computing_threads(), _MOST_THREADS)
+
+
 def _because(passed: list[str], reasons: Mapping[str, str]) -> str:
     if not passed:
         return ""
@@ -159,14 +167,3 @@ def _because(passed: list[str], reasons: Mapping[str, str]) -> str:
 def _first_clause(reasons: Mapping[str, str], passed: list[str]) -> str:
     """Why the first kind of device was passed over, without the paths that follow."""
     return reasons.get(passed[0], "no such kind is known").partition(": ")[0]
-
-
-def _cores() -> int:
-    """The physical cores that this process may use; two threads on one core slow each other."""
-    if not hasattr(os, "sched_getaffinity"):
-        return max(1, (os.cpu_count() or 2) // 2)
-    siblings = set()
-    for cpu in os.sched_getaffinity(0):
-        path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        siblings.add(path.read_text().strip() if path.exists() else str(cpu))
-    return len(siblings)

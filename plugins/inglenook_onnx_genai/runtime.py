@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from inglenook.errors import RuntimeFailure
 from inglenook.models.genai_folder import CONFIG, GenaiInfo, read_genai_config, read_genai_tokens
@@ -24,6 +25,8 @@ from inglenook.models.local_requests import (
 from inglenook.models.stop_strings import StopStrings
 from inglenook.types import (
     CancelToken,
+    ConversionProgress,
+    ConversionRequest,
     DeviceReport,
     Done,
     Failed,
@@ -34,6 +37,7 @@ from inglenook.types import (
     RuntimeInfo,
     RuntimeOptions,
     TextDelta,
+    TokenScore,
     Usage,
 )
 from inglenook_onnx_genai.bare import BareOnnxGenai
@@ -61,6 +65,7 @@ class OnnxGenaiRuntime:
         self._info: RuntimeInfo | None = None
         self._config: GenaiInfo | None = None
         self._vocabulary: Vocabulary | None = None
+        self._model: Any = None
         self._seats: list[Seat] = []
         self._free = threading.Condition()
         self._load_s = 0.0
@@ -75,6 +80,15 @@ class OnnxGenaiRuntime:
     def bare(cls, files: ModelFiles, options: RuntimeOptions) -> BareOnnxGenai:
         """The library alone; see `protocols.RuntimeWithBareModel`."""
         return BareOnnxGenai(import_genai(), files.files[CONFIG].parent, options)
+
+    @classmethod
+    def convert(
+        cls, request: ConversionRequest, cancel: CancelToken
+    ) -> Iterator[ConversionProgress]:
+        """Write a model folder from other weights; see `protocols.ConvertsModels`."""
+        from inglenook_onnx_genai.conversion import convert
+
+        return convert(request, cancel)
 
     def open(self) -> RuntimeInfo:
         """Load the model; does nothing when it is loaded."""
@@ -93,6 +107,7 @@ class OnnxGenaiRuntime:
         seats = [Seat(library, model, config, context, batch) for _ in range(self._options.slots)]
         self._load_s = time.monotonic() - started
         self._config, self._vocabulary, self._seats = config, vocabulary, seats
+        self._model = model
         self._info = RuntimeInfo(
             context_length=context,
             trained_context_length=config.context_length,
@@ -132,11 +147,24 @@ class OnnxGenaiRuntime:
             events = answer.events(guidance, frozenset(config.eos_ids))
             yield from self._guarded(events, seat, guidance)
 
+    def scores(self, tokens: Sequence[int], cancel: CancelToken) -> list[TokenScore]:
+        """How likely the model finds a text; see `protocols.ScoresTokens`."""
+        from inglenook_onnx_genai.scoring import token_scores
+
+        info, _, config = self._opened()
+        require_room(len(tokens), info.context_length, self._files.reference)
+        require_known_tokens(tuple(tokens), config.vocabulary, self._files.reference)
+        try:
+            return token_scores(import_genai(), self._model, tokens, cancel)
+        except NATIVE_ERRORS as error:
+            raise RuntimeFailure(f"ONNX Runtime GenAI failed: {one_line(error)}.") from error
+
     def close(self) -> None:
         """Free the model. Answers under way must be cancelled or closed first."""
         with self._free:
             # A seat that is in use frees its memory when its answer ends.
             self._info, self._vocabulary, self._config = None, None, None
+            self._model = None
             self._seats = []
             self._round += 1
             self._free.notify_all()

@@ -21,8 +21,12 @@ _FIRST_BATCH = 16
 _SMALLEST_BATCH = 4
 _READ_TOGETHER = 2
 """Tokens at the end of a prompt that are read in one batch."""
-_BATCH_S = 0.2
-"""How long native code may work on a prompt: it lets no other thread run meanwhile."""
+_BATCH_S = 0.4
+"""How long native code may work on a prompt: it lets no other thread run meanwhile.
+
+A cancel must be heard within a second. Much smaller batches take longer for each token, most of all
+where a model is large or the machine is busy.
+"""
 
 _COMPACT_JSON = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """How JSON is laid out; else a small model may write blanks for ever."""

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inglenook.errors import ContextOverflowError, InglenookError, RuntimeFailure, UserError
+from inglenook.models.grammar_checks import unreadable_grammar
 from inglenook.models.stop_strings import StopStrings
+from inglenook.models.token_logprobs import HeldLogprobs
 from inglenook.types import (
     CancelToken,
     Done,
@@ -19,6 +21,7 @@ from inglenook.types import (
     PromptProgress,
     RuntimeEvent,
     TextDelta,
+    TokenLogprob,
     Usage,
 )
 
@@ -37,6 +40,7 @@ class Answer:
     def __init__(self, request: GenerateRequest, cancel: CancelToken, load_s: float) -> None:
         self._max_tokens = request.max_tokens
         self._stops = StopStrings(request.stop)
+        self._logprobs = HeldLogprobs() if request.logprobs else None
         self._cancel = cancel
         self._load_s = load_s
         self._abandoned = False
@@ -79,7 +83,7 @@ class Answer:
                 break
             done = self._end_of(chunk) or done
         if rest := self._stops.finish():
-            yield TextDelta(rest, tokens=tuple(self._unshown))
+            yield TextDelta(rest, self._given(rest), tuple(self._unshown))
         yield self._final_usage()
         yield Done("cancelled") if self._cancel.cancelled and not self._stops.found else done
 
@@ -87,15 +91,24 @@ class Answer:
         progress = chunk.get("prompt_progress")
         if progress and progress["cache"] < progress["processed"] < progress["total"]:
             yield PromptProgress(progress["processed"], progress["total"])
+        if progress:
+            # It names a token too, which is none of the answer.
+            return
         # Reading the prompt alone gives a token too; nobody asked for it.
         for choice in (chunk.get("choices") or ()) if self._max_tokens != 0 else ():
-            tokens = (chunk.get("__verbose") or {}).get("tokens") or ()
-            self._unshown += tokens
-            self._made += len(tokens)
+            told = chunk.get("__verbose") or {}
+            before, self._made = self._made, int(told.get("tokens_predicted") or self._made)
+            self._unshown += told.get("tokens") or ()
             self._writing_since = self._writing_since or time.monotonic()
+            if self._logprobs is not None:
+                _note_logprobs(choice, self._made - before, self._logprobs)
             if text := self._stops.feed(choice.get("text") or ""):
                 shown, self._unshown = tuple(self._unshown), []
-                yield TextDelta(text, tokens=shown)
+                yield TextDelta(text, self._given(text), shown)
+
+    def _given(self, text: str) -> tuple[TokenLogprob, ...]:
+        """The figures that come with this text."""
+        return () if self._logprobs is None else self._logprobs.shown(text)
 
     def _end_of(self, chunk: _Chunk) -> Done | None:
         for choice in chunk.get("choices") or ():
@@ -159,6 +172,23 @@ class Answer:
         )
 
 
+def _note_logprobs(choice: _Chunk, made: int, held: HeldLogprobs) -> None:
+    """Note the figures of the tokens that this chunk came from, `made` of them."""
+    for entry in (choice.get("logprobs") or {}).get("content") or ():
+        # Of the tokens that only begin a character the library says nothing.
+        for _ in range(made - 1):
+            held.feed(TokenLogprob("", None))
+        held.feed(_logprob(str(choice.get("text") or ""), entry))
+
+
+def _logprob(text: str, entry: Mapping[str, Any]) -> TokenLogprob:
+    top = (
+        (bytes(other["bytes"]).decode("utf-8", "replace"), float(other["logprob"]))
+        for other in entry.get("top_logprobs") or ()
+    )
+    return TokenLogprob(text, float(entry["logprob"]), tuple(top))
+
+
 def _error(error: object) -> InglenookError:
     """The library's error as one of ours."""
     if not isinstance(error, Mapping):
@@ -170,6 +200,8 @@ def _error(error: object) -> InglenookError:
             needed=int(error.get("n_prompt_tokens", 0)),
             available=int(error.get("n_ctx", 0)),
         )
+    if "parse grammar" in message:
+        return unreadable_grammar()
     if error.get("type") == "invalid_request_error":
         return UserError(f"llama.cpp refuses the request: {message}")
     return RuntimeFailure(f"llama.cpp failed: {message}")

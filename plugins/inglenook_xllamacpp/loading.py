@@ -10,15 +10,17 @@ from typing import Any
 from inglenook.errors import UserError
 from inglenook.models.gguf import GgufInfo
 from inglenook.models.local_requests import require_cache_kind
+from inglenook.ollama_variables import read_ollama_variables
 from inglenook.types import RuntimeOptions
 
-__all__ = ["Device", "choose_device", "server_parameters"]
+__all__ = ["Device", "choose_device", "embedding_parameters", "server_parameters"]
 
 DEFAULT_CONTEXT_LENGTH = 4096
 DEFAULT_BATCH = 256
 """Tokens between two chances to stop while the prompt is read; larger ones are hardly faster."""
 
 _ERRORS_ONLY = 1
+_EVERYTHING = 4
 _ALL_LAYERS = 999
 
 
@@ -59,13 +61,16 @@ def server_parameters(
     parameters.n_ctx = _context_length(header, options) * options.slots
     parameters.n_batch = options.batch or DEFAULT_BATCH
     parameters.n_ubatch = min(parameters.n_batch, parameters.n_ubatch)
-    parameters.verbosity = _ERRORS_ONLY
+    parameters.verbosity = _EVERYTHING if read_ollama_variables(os.environ).debug else _ERRORS_ONLY
     if options.threads or _usable_cpus() < (os.cpu_count() or 1):
         parameters.cpuparams.n_threads = options.threads or _usable_cpus()
     if options.mmap is not None:
         modes = native.llama_load_mode
         mode = modes.LLAMA_LOAD_MODE_MMAP if options.mmap else modes.LLAMA_LOAD_MODE_NONE
         parameters.load_mode = mode
+    if options.adapters:
+        adapters = [native.CommonAdapterLoraInfo(str(path)) for path in options.adapters]
+        parameters.lora_adapters = adapters
     if options.state_folder is not None:
         parameters.slot_save_path = f"{options.state_folder}{os.sep}"
     _set_attention(native, parameters, options)
@@ -74,9 +79,29 @@ def server_parameters(
     return parameters
 
 
+def embedding_parameters(
+    native: Any, path: Path, options: RuntimeOptions, device: Device, pooling: str
+) -> Any:
+    """The library's parameters for vectors: each input is computed whole and by itself.
+
+    `pooling` is `mean`, `cls` or `last`.
+    """
+    parameters = native.CommonParams()
+    parameters.model.path = str(path)
+    parameters.embedding = True
+    parameters.pooling_type = getattr(
+        native.llama_pooling_type, f"LLAMA_POOLING_TYPE_{pooling.upper()}"
+    )
+    parameters.n_parallel = 1
+    parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = options.context_length
+    parameters.verbosity = _ERRORS_ONLY
+    parameters.cpuparams.n_threads = options.threads
+    _set_device(parameters, options, device)
+    _set_quiet_server(parameters)
+    return parameters
+
+
 def _refuse(options: RuntimeOptions) -> None:
-    if options.adapters:
-        raise UserError("The runtime 'xllamacpp' does not load adapters.")
     if options.embeddings:
         raise UserError("The runtime 'xllamacpp' does not open models for embedding.")
     require_cache_kind(options)

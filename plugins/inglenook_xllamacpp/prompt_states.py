@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.errors import RuntimeFailure
+from inglenook.models.adapter_files import adapter_digests
 from inglenook.models.kept_states import KeptStates
 from inglenook.types import GenerateRequest, ModelFiles, RuntimeOptions
 from inglenook_xllamacpp.endpoint import Endpoint
@@ -44,6 +45,7 @@ class PromptStates:
             "batch": batch,
             "layers": (options.gpu_layers, options.main_gpu),
             "settings": sorted(options.settings.items()),
+            "adapters": adapter_digests(options.adapters),
         }
         assert options.state_folder is not None
         self._kept = KeptStates(

@@ -11,13 +11,14 @@ import dataclasses
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from inglenook.errors import (
     MissingDependencyError,
     RuntimeFailure,
 )
+from inglenook.models.adapter_files import require_adapters
 from inglenook.models.gguf import GgufInfo, read_gguf
 from inglenook.models.local_requests import SAMPLING_DEFAULTS, require_room
 from inglenook.types import (
@@ -31,6 +32,7 @@ from inglenook.types import (
     RuntimeEvent,
     RuntimeInfo,
     RuntimeOptions,
+    TokenScore,
     Usage,
 )
 from inglenook_xllamacpp.answer import Answer
@@ -78,6 +80,7 @@ class XllamacppRuntime:
             return self._info
         path = self._files.files["model"]
         header = read_gguf(path, tokens=True)
+        require_adapters(self._options.adapters, header, self._files.reference)
         started = time.monotonic()
         native = _import_library()
         device = choose_device(native, self._options.devices)
@@ -87,7 +90,7 @@ class XllamacppRuntime:
             parameters.hostnames = [endpoint.hostname]
             parameters.port = 0
             parameters.api_keys = [endpoint.key]
-            server = _start(native, parameters, self._files.reference)
+            server = _start(native, parameters, self._files.reference, self._options)
             endpoint.address = server.listening_address
             # Also needed for closing: a server that is ended before its loop runs hangs for ever.
             opened = endpoint.ask("/props")["default_generation_settings"]["n_ctx"]
@@ -149,7 +152,13 @@ class XllamacppRuntime:
         if fixed and not states.restore(fixed):
             # From the first token on: a part that was read before was read in other batches.
             beginning = dataclasses.replace(
-                request, tokens=fixed, max_tokens=0, stop=(), fixed=0, reuse_prefix=False
+                request,
+                tokens=fixed,
+                max_tokens=0,
+                stop=(),
+                fixed=0,
+                reuse_prefix=False,
+                logprobs=0,
             )
             for event in self._answer(beginning, cancel):
                 if isinstance(event, PromptProgress):
@@ -186,6 +195,15 @@ class XllamacppRuntime:
             answer.abandon()
             thread.join(_ABANDON_S)
             self._answering = {other for other in self._answering if other.is_alive()}
+
+    def scores(self, tokens: Sequence[int], cancel: CancelToken) -> list[TokenScore]:
+        """How likely the model finds a text; see `protocols.ScoresTokens`."""
+        from inglenook_xllamacpp.scoring import token_scores
+
+        server, _, info = self._opened()
+        require_room(len(tokens), info.context_length, self._files.reference)
+        with self._using_slot:
+            return token_scores(server, tokens, cancel)
 
     def close(self) -> None:
         """Free the model. Answers under way must be cancelled or closed first."""
@@ -234,10 +252,17 @@ def _import_library() -> Any:
     return xllamacpp
 
 
-def _start(native: Any, parameters: Any, reference: str) -> Any:
+def _start(native: Any, parameters: Any, reference: str, options: RuntimeOptions) -> Any:
     try:
         return native.Server(parameters)
     except RuntimeError as error:
+        if options.adapters:
+            names = ", ".join(path.name for path in options.adapters)
+            raise RuntimeFailure(
+                f"llama.cpp cannot load {reference} with {names}.",
+                hint="The LoRA may be for another model of the same kind: try without the ADAPTER"
+                " line.",
+            ) from error
         raise RuntimeFailure(
             f"llama.cpp cannot load {reference}.",
             hint="Its architecture may be too new for this xllamacpp, or memory too small: "
@@ -258,6 +283,7 @@ def _info(
         control_tokens=header.control_tokens,
         slots=slots,
         grammar=True,
+        logprobs=True,
         state=state,
         parameters=tuple(SAMPLING_DEFAULTS),
         # A reused prefix was computed in other batches and rounds differently.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from inglenook.models.local_requests import SAMPLING_DEFAULTS, require_honoured
+from inglenook.models.local_requests import SAMPLING_DEFAULTS, grammar_of, require_honoured
 from inglenook.types import GenerateRequest
 
 __all__ = ["completion_body"]
@@ -21,7 +21,7 @@ def completion_body(request: GenerateRequest) -> dict[str, Any]:
     Stop strings are not in it: the server loses what it held back for one when an answer ends for
     another reason.
     """
-    require_honoured(request, "xllamacpp")
+    require_honoured(request, "xllamacpp", logprobs=True)
     values = {**SAMPLING_DEFAULTS, **request.parameters}
     body: dict[str, Any] = {
         _NATIVE_NAMES.get(name, name): values[name] for name in SAMPLING_DEFAULTS
@@ -38,8 +38,11 @@ def completion_body(request: GenerateRequest) -> dict[str, Any]:
         "verbose": True,
         "return_tokens": True,
     }
-    if request.json_schema is not None:
-        body["json_schema"] = dict(request.json_schema)
-    if request.grammar is not None:
-        body["grammar"] = request.grammar
+    if request.shown_tokens:
+        body["preserved_tokens"] = list(request.shown_tokens)
+    if request.logprobs:
+        body["logprobs"] = request.logprobs
+    # The library's own reading of a schema is not used: one that it cannot follow it ignores.
+    if (grammar := grammar_of(request)) is not None:
+        body["grammar"] = grammar
     return body

@@ -9,6 +9,7 @@ from pathlib import Path
 BENCHMARKS = (
     "startup.py",
     "runtimes.py",
+    "conversion.py",
     "cold_start.py",
     "embedding.py",
     "embedding_e5.py",

@@ -32,9 +32,11 @@ from inglenook.assistants.sentences import sentence_spans
 from inglenook.evaluation.answer_match import contains, exact_match, f1
 from inglenook.evaluation.datasets import read_dataset
 from inglenook.evaluation.intervals import estimate
+from inglenook.knowledge.lexical import STOP_WORDS
 from inglenook.types import Answered, CancelToken, Message, TextDelta
 
 MODEL = "qwen2.5-coder:0.5b"
+EMBEDDER = "minilm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ def read_set(data: Path, language: str) -> list[Asked]:
 class Study:
     """Makes knowledge bases of paragraphs under one folder."""
 
-    def __init__(self, data: Path, out: Path) -> None:
+    def __init__(self, data: Path, out: Path, model: str = MODEL, embedder: str = EMBEDDER) -> None:
         self.data = data
         self.out = out
+        self.embedder = embedder
+        self._model = model
         models = out / "home" / "data" / "models"
         if not models.exists():
             models.parent.mkdir(parents=True)
@@ -84,13 +88,15 @@ class Study:
 
     def assistant(self, name: str, paragraphs: Sequence[str], mode: str) -> Assistant:
         """An assistant that knows these paragraphs, each a file."""
+        if mode == "hybrid" and self.embedder != EMBEDDER:
+            name = f"{name}-{self.embedder}"
         folder = self.out / "knowledge" / name
         (folder / "docs").mkdir(parents=True, exist_ok=True)
         for number, text in enumerate(dict.fromkeys(paragraphs)):
             (folder / "docs" / f"p{number:04}.txt").write_text(text, "utf-8")
-        embedder = "EMBEDDER minilm\n" if mode == "hybrid" else ""
+        embedder = f"EMBEDDER {self.embedder}\n" if mode == "hybrid" else ""
         (folder / "Assistantfile").write_text(
-            f"FROM {MODEL}\nPARAMETER temperature 0\nPARAMETER num_predict 64\nFILE ./docs\n"
+            f"FROM {self._model}\nPARAMETER temperature 0\nPARAMETER num_predict 64\nFILE ./docs\n"
             f"{embedder}RETRIEVE top_k=6 mode={mode} knowledge=retrieve\n",
             "utf-8",
         )
@@ -102,8 +108,9 @@ class Study:
         self._installation.close()
 
 
-def mode_of(language: str) -> str:
-    return "hybrid" if language == "en" else "lexical"
+def mode_of(study: Study, language: str) -> str:
+    """The packaged embedder was trained for English; other languages are asked with words alone."""
+    return "hybrid" if language == "en" or study.embedder != EMBEDDER else "lexical"
 
 
 def sample(asked: Sequence[Asked], n: int) -> list[Asked]:
@@ -126,7 +133,7 @@ def refusals(study: Study, language: str, half: int, n: int) -> None:
     known = [q for q in asked if q.article < middle]
     unknown = [q for q in asked if q.article >= middle]
     name = f"{language}-{half}-half"
-    with study.assistant(name, [q.paragraph for q in known], mode_of(language)) as assistant:
+    with study.assistant(name, [q.paragraph for q in known], mode_of(study, language)) as assistant:
 
         def refused(questions: Sequence[Asked]) -> list[bool]:
             return [not bears_on(q.text, assistant.search(q.text)) for q in questions]
@@ -146,7 +153,7 @@ def quotes(study: Study, language: str, half: int, n: int) -> None:
     asked = read_set(study.data, language)
     first, quoted, five = [], [], []
     paragraphs = [q.paragraph for q in asked]
-    with study.assistant(f"{language}-all", paragraphs, mode_of(language)) as assistant:
+    with study.assistant(f"{language}-all", paragraphs, mode_of(study, language)) as assistant:
         for q in sample([q for q in asked if q.half == half and q.answers], n):
             ranked = Extractor().rank(q.text, assistant.search(q.text))
             best = quotation(ranked)
@@ -182,7 +189,7 @@ def swaps(study: Study, language: str, half: int, n: int, *, examples: bool = Fa
     caught: dict[str, list[bool]] = defaultdict(list)
     rng = random.Random(3)
     paragraphs = [q.paragraph for q in read_set(study.data, language)]
-    with study.assistant(f"{language}-all", paragraphs, mode_of(language)) as assistant:
+    with study.assistant(f"{language}-all", paragraphs, mode_of(study, language)) as assistant:
         for q in sample(asked, n):
             sentence = _sentence_of(q)
             if not sentence:
@@ -194,14 +201,14 @@ def swaps(study: Study, language: str, half: int, n: int, *, examples: bool = Fa
             found = any(
                 _plain_spaces(sentence) in _plain_spaces(passage.text) for passage in passages
             )
-            for form, text in _forms(sentence, answer):
+            for form, text in _forms(sentence, answer, q.paragraph):
                 true[form].append(_flagged(citer, text))
                 if found:
                     true[f"{form}, paragraph found"].append(true[form][-1])
                     if true[form][-1] and examples:
                         print(f"  flagged: {text!r}")
                 for where, other in _others(q, asked, kind, sentence, rng):
-                    caught[f"{kind} of {where}"].append(
+                    caught[f"{kind} of {where}, {form}"].append(
                         _flagged(citer, text.replace(answer, other))
                     )
     for form, flags in sorted(true.items()):
@@ -222,7 +229,16 @@ def _sentence_of(q: Asked) -> str:
     return ""
 
 
-def _forms(sentence: str, answer: str) -> Iterator[tuple[str, str]]:
+def _forms(sentence: str, answer: str, paragraph: str) -> Iterator[tuple[str, str]]:
+    """Ways to say it. A model also puts two sentences together."""
+    sentences = [paragraph[start:end] for start, end in sentence_spans(paragraph)]
+    at = sentences.index(sentence)
+    if at + 1 < len(sentences) and answer not in sentences[at + 1]:
+        following = sentences[at + 1]
+        word = following.split()[0]
+        if word.lower() in STOP_WORDS or f" {word.lower()} " in paragraph:
+            following = following[0].lower() + following[1:]
+        yield "merged", f"{sentence.rstrip('.')}, and {following}"
     yield "verbatim", sentence
     yield "answer alone", f"{answer}."
     parts = [part.strip() for part in re.split(r"[,;:()–—]", sentence) if answer in part]
@@ -262,7 +278,7 @@ def answers(study: Study, language: str, half: int, n: int) -> None:
     got = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     paragraphs = [q.paragraph for q in asked]
     questions = sample([q for q in asked if q.half == half and q.answers], n)
-    with study.assistant(f"{language}-all", paragraphs, mode_of(language)) as assistant:
+    with study.assistant(f"{language}-all", paragraphs, mode_of(study, language)) as assistant:
         for q in questions:
             if q.id not in got:
                 got[q.id] = {**_answer(assistant, q), "gold": _plain(assistant, q)}
@@ -350,11 +366,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--languages", default="en,he,ar")
+    parser.add_argument("--embedder", default=EMBEDDER)
     parser.add_argument("--half", type=int, choices=(0, 1), default=1)
     parser.add_argument("-n", type=int, default=150)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    study = Study(given.data, given.out)
+    study = Study(given.data, given.out, embedder=given.embedder)
     try:
         for part in given.parts:
             for language in given.languages.split(","):

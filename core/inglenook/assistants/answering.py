@@ -41,6 +41,7 @@ from inglenook.types import (
     Notice,
     Passage,
     PromptProgress,
+    Queued,
     Retrieved,
     Sentence,
     StopReason,
@@ -100,7 +101,7 @@ class Asking:
     ground: _Ground | None
 
 
-_Decided = Generator[Finding | Notice | Retrieved, None, WithoutModel | Quoting | Asking]
+_Decided = Generator[Finding | Notice | Retrieved | Queued, None, WithoutModel | Quoting | Asking]
 """The events on the way to a decision, and the decision."""
 
 
@@ -187,7 +188,7 @@ class Answering:
         session: str,
         record: _Record,
     ) -> Iterator[AskEvent]:
-        decided = yield from self.deciding(question, history)
+        decided = yield from self.deciding(question, history, cancel)
         if isinstance(decided, WithoutModel):
             yield from self._without_model(decided.text, decided.found, record, decided.reason)
         elif isinstance(decided, Quoting):
@@ -197,13 +198,19 @@ class Answering:
             yield from self._asked(decided.prompt, decided.ground, cancel, session, record)
 
     def deciding(
-        self, question: str, history: Sequence[Message], *, passages: bool = True
+        self,
+        question: str,
+        history: Sequence[Message],
+        cancel: CancelToken | None = None,
+        *,
+        passages: bool = True,
     ) -> _Decided:
         """Everything up to where the model would be asked: the events, and what is decided.
 
         Args:
             question: What the user asks.
             history: The earlier turns, oldest first.
+            cancel: Stops the waiting for a model that cannot be loaded yet.
             passages: Whether documents are looked into.
 
         Raises `InglenookError`.
@@ -224,6 +231,7 @@ class Answering:
             return WithoutModel(abstention(question), ())
         if self._retrieve is None or small_talk or not passages:
             yield Retrieved(())
+            yield from self._model.opening(cancel)
             return Asking(self._prompt(question, history, ()), None)
         found: list[Passage] = []
         query = query_for(question, history)
@@ -234,6 +242,7 @@ class Answering:
             return WithoutModel(abstention(question), tuple(found))
         if self._extractive:
             return Quoting(ground)
+        yield from self._model.opening(cancel)
         return (yield from self._prompting(ground, history))
 
     def _prompting(self, ground: _Ground, history: Sequence[Message]) -> _Decided:
@@ -405,7 +414,7 @@ class Answering:
                     yield from _text(gate.release())
                     yield event
                     return
-                elif isinstance(event, (PromptProgress, Usage, Notice)):
+                elif isinstance(event, (PromptProgress, Queued, Usage, Notice)):
                     yield event
                 if driver.blocked is not None or thinking.blocked is not None:
                     break

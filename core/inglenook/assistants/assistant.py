@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,6 +29,8 @@ from inglenook.types import (
     Narrowing,
     Notice,
     Passage,
+    RuntimeEvent,
+    ToolSpec,
 )
 
 if TYPE_CHECKING:
@@ -349,6 +351,34 @@ class Assistant:
         from inglenook.assistants.rendering import tokens_of
 
         return tokens_of(self._model, text, special=special)
+
+    def converse(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        tool_choice: str = "auto",
+        form: Mapping[str, Any] | str | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[RuntimeEvent]:
+        """What the model alone says next: no documents, no filters, no system prompt.
+
+        Args:
+            messages: The conversation, with tool calls and their results.
+            tools: What the model may call. No tool is run: a call is a `ToolCallDelta`, and the
+                stream ends in `Done("tool_calls")`.
+            tool_choice: `auto`, `required`, or the name of a tool that must be called.
+            form: A JSON schema, or a grammar (GBNF), that the answer must follow.
+            cancel: Stops it.
+
+        Raises `InglenookError` before the first event.
+        """
+        if not messages:
+            raise UserError("The conversation is empty.", hint="Give at least one message.")
+        stop = cancel or CancelToken()
+        yield from self._model.converse(
+            messages, stop, tools=tools, tool_choice=tool_choice, form=form
+        )
 
     def open(self) -> None:
         """Load the model now instead of with the first question, if questions need one."""

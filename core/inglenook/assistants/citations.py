@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inglenook.assistants.binding import Bound, is_torn
 from inglenook.assistants.extractive import Extractor
 from inglenook.assistants.quantities import read_quantities
 from inglenook.assistants.refusals import is_refusal
@@ -84,8 +85,14 @@ class Citer:
         capitals = _capitals_mark_names(
             [token for passage in passages for token in self._words.tokens(passage.text)]
         )
+        self._capitals = capitals
         self._judge = Judge(self._words, question, capitals=capitals)
         self._places = [place for passage in passages for place in self._places_of(passage)]
+        self._sentences = [
+            Bound(place.evidence.tokens, place.evidence.quantities, capitals=capitals)
+            for place in self._places
+            if place.span == 0
+        ]
         self._has_passages = bool(passages)
 
     def cite(self, answer: str) -> tuple[Sentence, ...]:
@@ -128,6 +135,8 @@ class Citer:
             for share, place in good
             if share >= nearest and not any(_within(other, place) for other in otherwise)
         ]
+        if good and is_torn(claim.tokens, self._sentences, capitals=self._capitals):
+            return ()
         # A claim of few words stands in many places: the question's words tell which is meant.
         # One of many words is quoted as shortly as carries it.
         good.sort(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inglenook.assistants.chat_model import ChatModel
 from inglenook.assistants.embedder_choice import chosen_embedder, with_cache_folder
+from inglenook.assistants.first_opening import require_opens
 from inglenook.assistants.reading_settings import reading_limits
 from inglenook.assistants.remote_models import REMOTE, remote_model, remote_of
 from inglenook.assistants.reranking import reranker_maker
@@ -19,7 +21,9 @@ from inglenook.assistants.templates import ChatTemplate
 from inglenook.errors import RuntimeFailure, UserError
 from inglenook.knowledge.knowledge_base import KnowledgeBase, Recipe
 from inglenook.knowledge.lexical import ANALYSIS_VERSION
+from inglenook.models.wanted_model import WantedModel
 from inglenook.models.worker import RuntimeWorker
+from inglenook.ollama_variables import OllamaVariables, read_ollama_variables
 from inglenook.profiles.profile import PartChoice, Profile
 from inglenook.security.merge import FilterRule
 from inglenook.security.pipeline import DEFAULT_FILTERS, Filters, with_defaults
@@ -32,7 +36,8 @@ if TYPE_CHECKING:
     from inglenook.knowledge.drafting import Drafter
     from inglenook.knowledge.loaders import LoaderTable
     from inglenook.models.library import Library
-    from inglenook.protocols import Embedder
+    from inglenook.models.warm_models import WarmModels
+    from inglenook.protocols import Embedder, Runtime
     from inglenook.settings import Paths, Settings
 
 __all__ = [
@@ -96,9 +101,17 @@ def pick_runtime(host: Host, choice: PartChoice | None, files: ModelFiles) -> Re
 
 
 def make_chat_model(
-    profile: Profile, base: Path | None, library: Library, host: Host, settings: Settings
+    profile: Profile,
+    base: Path | None,
+    library: Library,
+    host: Host,
+    settings: Settings,
+    models: Callable[[], WarmModels],
 ) -> ChatModel:
-    """The assistant's model, not open. Raises for a model or runtime that is not there."""
+    """The assistant's model, not open. Raises for a model or runtime that is not there.
+
+    What this machine runs is shared through `models`; a server looks after its own.
+    """
     files = model_of(profile, base, library, host)
     entry = pick_runtime(host, profile.runtime, files)
     if files.format == REMOTE and profile.template:
@@ -108,23 +121,35 @@ def make_chat_model(
         )
     if entry.missing:
         host.load_class("runtime", entry.factory.name)
-    stated = profile.runtime.options if profile.runtime else {}
+    theirs = OllamaVariables() if files.format == REMOTE else read_ollama_variables(os.environ)
+    known = {option.name for option in entry.factory.options}
+    usual = {name: value for name, value in theirs.runtime_options.items() if name in known}
+    stated = {**usual, **(profile.runtime.options if profile.runtime else {})}
     paths, kept = settings.paths, settings.prompt_cache_bytes
     if not kept:
         # Whoever wants nothing kept wants what is there gone too.
         shutil.rmtree(paths.cache / "prompts", ignore_errors=True)
     parameters = {**dict(files.details.get("parameters", {})), **profile.parameters}
     log = paths.logs / f"{entry.factory.name}.log"
+    checked = host.options_for("runtime", entry.factory.name, stated)
     options = replace(
-        runtime_options(profile, base, parameters, files),
-        settings=host.options_for("runtime", entry.factory.name, stated),
+        runtime_options(profile, base, parameters, files, theirs),
+        # Only a runtime with that option runs several requests at a time.
+        slots=(int(checked.pop("slots")) or settings.warm.parallel) if "slots" in checked else 1,
+        settings=checked,
         state_folder=states_of(files, paths.cache) if kept else None,
         state_bytes=kept,
     )
-    worker = RuntimeWorker(entry.factory.load, files, options, log)
+    name = entry.factory.name
+    runtime: Runtime
+    if files.format == REMOTE:
+        runtime = RuntimeWorker(entry.factory.load, files, options, log)
+    else:
+        wanted = WantedModel(entry.factory.load, files, options, log, name)
+        runtime = models().runtime(wanted)
     template = partial(_chat_template, profile, files)
     return ChatModel(
-        worker,
+        runtime,
         template,
         parameters,
         small=_is_small(files),
@@ -152,11 +177,15 @@ def _is_small(files: ModelFiles) -> bool:
 
 
 def runtime_options(
-    profile: Profile, base: Path | None, parameters: Mapping[str, Any], files: ModelFiles
+    profile: Profile,
+    base: Path | None,
+    parameters: Mapping[str, Any],
+    files: ModelFiles,
+    theirs: OllamaVariables = OllamaVariables(),  # noqa: B008 - it cannot be changed
 ) -> RuntimeOptions:
-    """How to open the model: what the parameters say, else what suits most machines."""
+    """How to open the model: what the parameters say, else Ollama's variables, else what suits."""
     trained = int(files.details.get("context_length", 0))
-    stated = int(parameters.get("num_ctx", 0))
+    stated = int(parameters.get("num_ctx", 0)) or theirs.context_length
     adapters: tuple[Path, ...] = ()
     if profile.adapter:
         adapter = Path(profile.adapter).expanduser()
@@ -166,9 +195,11 @@ def runtime_options(
         # A server was opened by somebody else, who chose its context.
         context_length=stated or (0 if files.format == REMOTE else usual),
         batch=int(parameters.get("num_batch", 0)),
-        gpu_layers=int(parameters.get("num_gpu", -1)),
+        gpu_layers=int(
+            parameters.get("num_gpu", -1 if theirs.gpu_layers is None else theirs.gpu_layers)
+        ),
         main_gpu=parameters.get("main_gpu"),
-        threads=int(parameters.get("num_thread", 0)),
+        threads=int(parameters.get("num_thread", 0)) or theirs.threads,
         mmap=parameters.get("use_mmap"),
         devices=profile.devices,
         adapters=adapters,
@@ -285,7 +316,7 @@ def make_knowledge(
         },
         make_store=_store(profile, host),
         store_wanted=profile.store is not None,
-        make_reranker=reranker_maker(profile.reranker, base, library, host),
+        make_reranker=reranker_maker(profile.reranker, base, library, host, paths),
         embedder=profile.embedder.name if profile.embedder else DEFAULT_EMBEDDER,
         languages=languages,
         has_vectors=embedder_identity != "none",
@@ -324,7 +355,13 @@ def _embedder(
     use = [files.details.get(name, "") for name in _CHANGES_VECTORS]
     identity = [entry.factory.name, entry.factory.version, files.digest, use, dict(choice.options)]
     languages = tuple(files.details.get("languages", ()))
-    return partial(host.make_embedder, entry.factory.name, files, options), identity, languages
+
+    def make() -> Embedder:
+        made_with = host.options_for("embedder", entry.factory.name, options)
+        require_opens(entry, files, made_with, library.catalog, paths)
+        return host.make_embedder(entry.factory.name, files, options)
+
+    return make, identity, languages
 
 
 def _store(profile: Profile, host: Host) -> Any:

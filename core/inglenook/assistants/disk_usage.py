@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 from inglenook.assistants.composition import states_of
 from inglenook.assistants.embedder_choice import made_of
+from inglenook.assistants.importing import PARTIAL
 from inglenook.errors import InglenookError
-from inglenook.knowledge.upkeep import bytes_under, size_of_database
+from inglenook.knowledge.upkeep import bytes_of, bytes_under, size_of_database
+from inglenook.models.linked_folder import FOLDERS
 from inglenook.models.record import ModelRecord
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ def disk_usage(installation: Installation) -> DiskUsage:
     paths, library = installation.paths, installation.library
     own = {paths.config, paths.data, paths.cache}
     tops = [top for top in own if not any(top != o and top.is_relative_to(o) for o in own)]
-    total = sum(bytes_under(top) for top in tops)
+    # Links to blobs take no room of their own.
+    total = sum(bytes_under(top) for top in tops) - bytes_under(library.root / FOLDERS)
     rooms = [
         *_models(library),
         *_made(library, paths.cache),
@@ -148,7 +151,7 @@ def _models(library: Library) -> Iterator[Room]:
             command=f"nook rm {name}",
         )
     folder = library.root / "blobs"
-    found = {p.name[7:]: p.stat().st_size for p in folder.glob("sha256-*") if p.is_file()}
+    found = {path.name[7:]: bytes_of(path) for path in folder.glob("sha256-*")}
     unused = sum(size for sha256, size in found.items() if sha256 not in users)
     note = "a model is damaged, so nothing is safe to delete: see nook list" if broken else ""
     free = 0 if broken else unused
@@ -165,8 +168,8 @@ def _blobs_of(library: Library, record: ModelRecord) -> dict[str, int] | None:
     found = {}
     for layer in manifest.blobs:
         path = record.root / "blobs" / f"sha256-{layer.sha256}"
-        if path.is_file():
-            found[layer.sha256] = path.stat().st_size
+        if size := bytes_of(path):
+            found[layer.sha256] = size
     return found
 
 
@@ -197,20 +200,23 @@ def _unfinished(scratch: Path) -> Iterator[Room]:
     for folder in sorted(scratch.glob("*/")):
         size = bytes_under(folder)
         if folder.name.startswith("import-"):
-            yield Room(
-                "unfinished import",
-                folder.name,
-                folder,
-                size,
-                0,
-                (),
-                size,
-                "nook prune",
-                "unless it is running",
-            )
+            yield _unfinished_import(folder, size)
         else:
             note = "the next pull of it goes on from there; without a use for it delete the folder"
             yield Room("unfinished pull", folder.name, folder, size, note=note)
+
+
+def _unfinished_import(folder: Path, size: int) -> Room:
+    note, command = "unless it is running", "nook prune"
+    return Room(
+        "unfinished import",
+        folder.name,
+        folder,
+        size,
+        unused_bytes=size,
+        command=command,
+        note=note,
+    )
 
 
 # --- knowledge ------------------------------------------------------------------------------------
@@ -234,17 +240,20 @@ def _knowledge(installation: Installation) -> Iterator[Room]:
             command = f"nook kb vacuum {name}" if unused else f"nook rm {name}"
             yield Room("knowledge", name, folder, size, 0, (), unused, command, also)
             continue
-        gone = _is_gone(folder)
-        why = "its documents are gone" if gone else "of an Assistantfile that is used by its path"
-        yield Room(
-            "knowledge without a name",
-            folder.name,
-            folder,
-            size,
-            unused_bytes=size if gone else 0,
-            command=f"rm -r {shlex.quote(str(folder))}",
-            note=f"no registered assistant has it; {why}",
-        )
+        delete = f"rm -r {shlex.quote(str(folder))}"
+        nobody = "no registered assistant has it"
+        if _is_away(folder):
+            # Not proof enough to call it useless: what a drive holds is gone while that is out.
+            note = (
+                f"{nobody}, and its documents are not where they were; connect their drive, or if "
+                f"they are gone for good delete it with: {delete}"
+            )
+            yield Room("knowledge without a name", folder.name, folder, size, note=note)
+        else:
+            note = f"{nobody}; of an Assistantfile that is used by its path"
+            yield Room(
+                "knowledge without a name", folder.name, folder, size, command=delete, note=note
+            )
 
 
 def _unused_in(folder: Path) -> int:
@@ -264,7 +273,7 @@ def _unused_in(folder: Path) -> int:
     return int(unused + pages * size)
 
 
-def _is_gone(folder: Path) -> bool:
+def _is_away(folder: Path) -> bool:
     """Whether none of the documents of a knowledge base is where it was."""
     for catalog in folder.glob("catalog-*.sqlite"):
         try:
@@ -308,7 +317,9 @@ def _imported(installation: Installation) -> Iterator[Room]:
     named = {record.path.resolve().parent: record.name for record in installation.assistants()}
     for folder in sorted((installation.paths.data / "imported").glob("*/")):
         size = bytes_under(folder)
-        if folder.resolve() in named:
+        if folder.name.startswith(PARTIAL):
+            yield _unfinished_import(folder, size)
+        elif folder.resolve() in named:
             yield Room("imported assistant", named[folder.resolve()], folder, size)
         else:
             note = "no assistant has it any more; it may hold documents that are nowhere else"

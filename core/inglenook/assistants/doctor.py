@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inglenook.errors import InglenookError, ModelNotFoundError
+from inglenook.errors import InglenookError, ModelBrokenError, ModelNotFoundError, UserError
 from inglenook.privacy import imported_too_early
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def examine(installation: Installation) -> tuple[Check, ...]:
         _kind(host, "embedder", "texts can be embedded with"),
         _loaders(host),
         _devices(),
+        *_variables(),
         *_models(installation.library),
         *_assistants(installation),
         _pip(),
@@ -201,17 +202,32 @@ def _devices() -> Check:
     return Check("devices", None, f"{cores}; {devices}", "What can use them: nook devices")
 
 
+def _variables() -> Iterator[Check]:
+    """Ollama's variables: what is heeded, and what cannot be understood."""
+    from inglenook.ollama_variables import read_ollama_variables, variables_in_force
+
+    try:
+        read_ollama_variables(os.environ)
+    except UserError as error:
+        yield Check("environment", False, error.message, error.hint)
+    for name, value, meaning in variables_in_force(os.environ):
+        yield Check("environment", None, f"{name}={value}: {meaning}")
+
+
 # --- models and assistants ----------------------------------------------------------------------
 
 
 def _models(library: Library) -> Iterator[Check]:
     for name, reference in DEFAULT_MODELS:
-        if library.has(reference):
-            yield Check(name, True, f"{reference} is here")
+        try:
+            library.get(reference)
+        except ModelNotFoundError:
+            missing = f"{reference} is not on this machine"
+            yield Check(name, False, missing, f"nook pull {reference}")
+        except ModelBrokenError as error:
+            yield Check(name, False, error.message, f"nook pull {reference}")
         else:
-            yield Check(
-                name, False, f"{reference} is not on this machine", f"nook pull {reference}"
-            )
+            yield Check(name, True, f"{reference} is here")
     for record in library.list():
         if record.problem:
             yield Check(f"model {record.name}", False, record.problem, f"nook rm {record.name}")

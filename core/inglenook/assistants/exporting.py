@@ -218,6 +218,8 @@ class _Gathered:
         if not path.exists() or not (may_be or (line == "RERANKER" and path.is_dir())):
             return False
         real = path.resolve()
+        if given.is_absolute() and self._comes_with_parent(real):
+            return True
         if not self._with_models:
             assistant.left_out.append(f"{line} {reference}")
             return True
@@ -226,9 +228,25 @@ class _Gathered:
             return True
         inside = sorted(real.rglob("*")) if real.is_dir() else [real]
         for file in inside:
-            if file.is_file() and file.resolve().is_relative_to(base.resolve()):
+            if not file.resolve().is_relative_to(base.resolve()):
+                assistant.left_out.append(f"{line} {reference}, a link that leads out: {file}")
+            elif file.is_file():
                 assistant.files[file.relative_to(base.resolve()).as_posix()] = file
         return True
+
+    def _comes_with_parent(self, real: Path) -> bool:
+        """Whether a model lies in the folder of one that an assistant is made from."""
+        parents = (a.profile.parent.resolve() for a in self._assistants.values() if a.parent)
+        return any(real.is_relative_to(folder) for folder in parents)
+
+    def _add_models_of_parent(self, profile: Profile, parent: _Assistant) -> None:
+        """The models inside its folder, which the lines of one that is made from it do not say."""
+        self._add_local(profile.model, "FROM", parent)
+        if profile.adapter:
+            self._add_local(profile.adapter, "ADAPTER", parent)
+        for part, line in ((profile.embedder, "EMBEDDER"), (profile.reranker, "RERANKER")):
+            if part is not None:
+                self._add_local(str(part.options.get("model", part.name)), line, parent)
 
     # --- assistants -------------------------------------------------------------------------
 
@@ -249,6 +267,8 @@ class _Gathered:
             self._add_documents(profile, assistant)
         else:
             assistant.left_out += [f"FILE {rule.pattern}" for rule in profile.files]
+        if parent:
+            self._add_models_of_parent(profile, assistant)
         above = self._installation.registration(profile.model)
         if above is not None and not above.shipped and above.profile() != path:
             parent_name = profile.model.removesuffix(":latest").lower()

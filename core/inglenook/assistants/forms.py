@@ -18,6 +18,7 @@ from inglenook.types import (
     Passage,
     PassagePart,
     PromptProgress,
+    Queued,
     Retrieved,
     Sentence,
     TextDelta,
@@ -31,6 +32,7 @@ VERSION = 1
 _EVENT_NAMES = {
     Retrieved: "retrieved",
     PromptProgress: "progress",
+    Queued: "queued",
     TextDelta: "text",
     ThinkingDelta: "thinking",
     Finding: "finding",

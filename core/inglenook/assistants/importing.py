@@ -19,6 +19,7 @@ from inglenook.assistants.model_upkeep import make_ready
 from inglenook.assistants.registry import require_name
 from inglenook.configuration import change_configuration
 from inglenook.errors import Cancelled, ModelBrokenError, StoreError, UserError
+from inglenook.knowledge.upkeep import bytes_under
 from inglenook.models.bundle_archive import BundleReader, Written
 from inglenook.models.bundle_contents import BundledAssistant, BundledModel, Contents
 from inglenook.models.gguf import read_gguf
@@ -41,8 +42,18 @@ if TYPE_CHECKING:
     from inglenook.assistants.installation import Installation
     from inglenook.models.library import Library
 
-__all__ = ["Imported", "ImportedAssistant", "ImportedModel", "import_bundle"]
+__all__ = [
+    "PARTIAL",
+    "Imported",
+    "ImportedAssistant",
+    "ImportedModel",
+    "drop_partial",
+    "import_bundle",
+]
 
+PARTIAL = ".import-"
+"""How the names of the folders begin in which assistants are laid out."""
+_STOPPED = "Stopped; nothing was imported."
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
@@ -111,19 +122,30 @@ def import_bundle(
     is damaged or the disk is full.
     """
     reader = BundleReader(stream, bundle)
-    work = _Import(installation, reader.contents(), bundle, force=force, rename=rename)
-    root = (folder or installation.paths.data / "imported").expanduser().absolute()
-    work.decide(root, own_folder=folder is None)
+    own = installation.paths.data / "imported"
+    root = (folder or own).expanduser().absolute()
+    work = _Import(
+        installation, reader.contents(), bundle, root, folder is None, force=force, rename=rename
+    )
+    work.decide()
     scratch = installation.library.scratch
     with staging_folder(scratch) as staged:
-        yield from work.read(reader, staged, cancel)
+        drop_partial(own, scratch)
+        try:
+            yield from work.read(reader, staged, cancel)
+        except StoreError:
+            if cancel.cancelled:  # What writes into a pipe hears the same Ctrl-C, and cuts it off.
+                raise Cancelled(_STOPPED) from None
+            raise
         work.check_models(staged)
-        with _partial(root, staged.name, work.has_assistants) as partial:
-            work.lay_out(staged, partial)
-            if cancel.cancelled:
-                raise Cancelled("Stopped; nothing was imported.")
-            models = work.adopt(staged)
-            assistants = work.place(partial)
+        with _alone(scratch):
+            work.decide_again()
+            with _partial(root, staged.name, work.has_assistants) as partial:
+                work.lay_out(staged, partial)
+                if cancel.cancelled:
+                    raise Cancelled(_STOPPED)
+                models = work.adopt(staged)
+                assistants = work.place(partial)
     for model in models:
         if not model.already_there:
             events = iter([Pulled(installation.library.show(model.name))])
@@ -131,6 +153,31 @@ def import_bundle(
             ready = make_ready(events, installation.library, installation.host, cache, cancel)
             yield from (event for event in ready if isinstance(event, Preparing | Notice))
     yield Imported(models, assistants)
+
+
+@contextmanager
+def _alone(scratch: Path) -> Iterator[None]:
+    """Hold other imports off while this one becomes visible."""
+    from filelock import FileLock
+
+    with FileLock(scratch / "importing.lock"):
+        yield
+
+
+def drop_partial(own: Path, scratch: Path) -> int:
+    """Delete what killed imports had laid out among the folders of assistants; the bytes freed.
+
+    Args:
+        own: Where those folders lie.
+        scratch: Where the locks of running imports lie; what is left of dead ones was dropped.
+    """
+    freed = 0
+    for folder in own.glob(f"{PARTIAL}*"):
+        # That of a running one lies there until its folder is gone.
+        if not (scratch / f"{folder.name[1:]}.lock").exists():
+            freed += bytes_under(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+    return freed
 
 
 @contextmanager
@@ -170,6 +217,8 @@ class _Import:
     installation: Installation
     contents: Contents
     bundle: str
+    root: Path
+    own_folder: bool
     force: bool
     rename: str
     new_models: list[BundledModel] = field(default_factory=list)
@@ -186,20 +235,23 @@ class _Import:
 
     # --- deciding, before anything is written -----------------------------------------------
 
-    def decide(self, root: Path, *, own_folder: bool) -> None:
+    def decide(self) -> None:
         """Find out what is new and what is in the way. Raises `UserError`."""
-        for model in self.contents.models:
-            if not self._is_here(model):
-                self.new_models.append(model)
         asked = [a for a in self.contents.assistants if not a.parent]
         if self.rename and len(asked) != 1:
             raise UserError(
                 f"{self.bundle} holds {len(asked)} assistants; --as renames exactly one.",
                 hint="Leave --as out.",
             )
-        for assistant in self.contents.assistants:
-            name = self.rename if self.rename and not assistant.parent else assistant.name
-            self.placed.append(self._placed(assistant, name, root, own_folder=own_folder))
+        self.new_models = [model for model in self.contents.models if not self._is_here(model)]
+        self.placed = [self._placed(assistant) for assistant in self.contents.assistants]
+
+    def decide_again(self) -> None:
+        """Heed what came into being while the bundle was read. Raises `UserError`."""
+        self.new_models = [model for model in self.new_models if not self._is_here(model)]
+        self.placed = [
+            placed if placed.there else self._placed(placed.bundled) for placed in self.placed
+        ]
 
     def _is_here(self, model: BundledModel) -> bool:
         """Whether this very model is here. Raises `UserError` for another one of its name."""
@@ -223,9 +275,8 @@ class _Import:
             f"with `nook cp {model.name} NEWNAME`, then use --force.",
         )
 
-    def _placed(
-        self, assistant: BundledAssistant, name: str, root: Path, *, own_folder: bool
-    ) -> _Placed:
+    def _placed(self, assistant: BundledAssistant) -> _Placed:
+        name = self.rename if self.rename and not assistant.parent else assistant.name
         require_name(name)
         known = self.installation.registration(name)
         if known is not None:
@@ -242,16 +293,16 @@ class _Import:
                 f"There is a model named '{name}' here.",
                 hint="Give the assistant another name: --as NEWNAME",
             )
-        if not own_folder:
-            target = root / name
+        if not self.own_folder:
+            target = self.root / name
             if target.exists():
                 raise UserError(f"{target} exists already.", hint="Choose another folder for --to.")
             return _Placed(assistant, name, target)
         # Other contents get another folder, so that no grant for a folder serves a stranger's.
-        first = root / f"{name}-{assistant.digest[:10]}"
+        first = self.root / f"{name}-{assistant.digest[:10]}"
         target, number = first, 2
         while target.exists() and not _holds(target / assistant.profile, assistant):
-            target, number = root / f"{first.name}-{number}", number + 1
+            target, number = self.root / f"{first.name}-{number}", number + 1
         return _Placed(assistant, name, target)
 
     # --- reading ----------------------------------------------------------------------------
@@ -276,7 +327,7 @@ class _Import:
 
         def stop() -> None:
             if cancel.cancelled:
-                raise Cancelled("Stopped; nothing was imported.")
+                raise Cancelled(_STOPPED)
 
         wanted = self._wanted(stop)
         require_space(staged, sum(wanted.values()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from inglenook.assistants.assistant import Assistant
     from inglenook.models.copying import Copied
     from inglenook.models.library import Library
+    from inglenook.models.pull import PullWishes
+    from inglenook.models.warm_models import WarmModels
     from inglenook.profiles.files import FileSet
     from inglenook.profiles.profile import Profile
     from inglenook.server_address import ServerAddress
@@ -55,6 +59,8 @@ class Installation:
     def __init__(self, settings: Settings, host: Host | None = None) -> None:
         silence_telemetry()
         self.settings = settings
+        self.tell: Callable[[str], None] = lambda _text: None
+        """Hears what takes a while and nobody asked for; a face sets it."""
         self.host = host or Host(settings.plugins)
         self._registry = Registry(settings.paths.assistants)
 
@@ -71,10 +77,55 @@ class Installation:
     def library(self) -> Library:
         """The models that are here."""
         from inglenook.models.library import Library
+        from inglenook.ollama_variables import read_ollama_variables
 
         theirs = os.environ.get("OLLAMA_MODELS")
         extra = (Path(theirs),) if theirs else ()
-        return Library(self.paths.models, extra_roots=extra)
+        return Library(
+            self.paths.models,
+            extra_roots=extra,
+            tell=self._tell,
+            keep_unused=lambda: read_ollama_variables(os.environ).no_prune,
+        )
+
+    def _tell(self, text: str) -> None:
+        # Not the function itself: a face may set another one later.
+        self.tell(text)
+
+    @cached_property
+    def models(self) -> WarmModels:
+        """The models that are loaded, and shared by all assistants of this installation."""
+        from inglenook.models.borrowing import borrow
+        from inglenook.models.warm_models import WarmModels
+
+        models = WarmModels(self.settings.warm, borrow=partial(borrow, self.paths.cache))
+        # Whoever forgets to close an installation leaves no process behind.
+        weakref.finalize(self, models.close)
+        return models
+
+    @contextmanager
+    def lending(self, process: str) -> Iterator[str]:
+        """In this block other programs of the user may use the models that are loaded here.
+
+        Args:
+            process: What this process is, for people: `nook run`.
+
+        Yields why that is impossible; "" if it is not.
+        """
+        from inglenook.models.lending import Lender
+        from inglenook.models.local_socket import has_sockets
+
+        lender = Lender(self.models, self.paths.cache, process)
+        problem = ""
+        try:
+            if has_sockets():
+                lender.start()
+        except StoreError as error:
+            problem = error.message
+        try:
+            yield problem
+        finally:
+            lender.close()
 
     # --- assistants -------------------------------------------------------------------------
 
@@ -135,8 +186,9 @@ class Installation:
     def forget(self, name: str, keep_knowledge: bool = False) -> Forgotten | None:
         """Take a name away, and what was made of its documents; None if no assistant had it.
 
-        The Assistantfile and the documents stay. The knowledge stays too if another name stands
-        for the same Assistantfile. Raises `UserError` for a shipped assistant.
+        What runtimes kept of prompts for its model goes too. The Assistantfile and the documents
+        stay, and all of it if another name stands for the same Assistantfile. Raises `UserError`
+        for a shipped assistant.
         """
         known = self._registry.paths()
         name = name if name in known else name.removesuffix(":latest").lower()
@@ -146,17 +198,30 @@ class Installation:
                 f"'{name}' comes with the program and cannot be removed.",
                 hint="An assistant of your own may have the same name: nook create.",
             )
-        knowledge = None
-        if own is not None and not own.problem and not keep_knowledge:
+        knowledge, prompts_bytes = None, 0
+        if own is not None and not own.problem:
             # First: while the name is there, it can be tried again.
             others = (r.path.resolve() for n, r in known.items() if n != name and not r.problem)
             if own.profile() not in others:
-                knowledge = self._delete_knowledge(own.profile())
-        return Forgotten(name, knowledge) if self._registry.remove(name) else None
+                knowledge = None if keep_knowledge else self._delete_knowledge(own.profile())
+                prompts_bytes = self._delete_prompts(own.profile())
+        return Forgotten(name, knowledge, prompts_bytes) if self._registry.remove(name) else None
 
     def knowledge_folder(self, profile: Path) -> Path:
         """Where that is kept which is made of the documents of an Assistantfile."""
         return self.paths.knowledge / _folder_name(profile)
+
+    def _delete_prompts(self, profile: Path) -> int:
+        """Delete what was kept of the prompts for its model; the bytes that were freed."""
+        from inglenook.assistants.composition import model_of
+        from inglenook.assistants.model_upkeep import delete_prompts
+
+        try:
+            whole = self._load(profile, ())
+            files = model_of(whole, profile.parent, self.library, self.host)
+        except InglenookError:
+            files = None  # The Assistantfile or the model is gone already.
+        return delete_prompts(files, self.paths.cache)
 
     def _delete_knowledge(self, profile: Path) -> Path | None:
         """Delete what was made of the documents of that Assistantfile; the folder, if any."""
@@ -279,7 +344,13 @@ class Installation:
             profile,
             path,
             make_model=partial(
-                composition.make_chat_model, profile, base, self.library, self.host, self.settings
+                composition.make_chat_model,
+                profile,
+                base,
+                self.library,
+                self.host,
+                self.settings,
+                lambda: self.models,
             ),
             filters=filters,
             knowledge=knowledge,
@@ -369,12 +440,20 @@ class Installation:
 
     # --- models and health ------------------------------------------------------------------
 
-    def pull(self, reference: str, cancel: CancelToken, source: str | None = None) -> Iterator[Any]:
+    def pull(
+        self,
+        reference: str,
+        cancel: CancelToken,
+        source: str | None = None,
+        wishes: PullWishes | None = None,
+    ) -> Iterator[Any]:
         """Fetch a model into the library, event by event (see `models.pull`), and make it ready."""
         from inglenook.assistants.model_upkeep import make_ready
+        from inglenook.models.pull import PullWishes as Wishes
         from inglenook.models.pull import pull
 
-        events = pull(reference, self.library, self.host, self.settings, cancel, source=source)
+        wishes = wishes or Wishes()
+        events = pull(reference, self.library, self.host, self.settings, cancel, source, wishes)
         yield from make_ready(events, self.library, self.host, self.paths.cache, cancel)
 
     def remove_model(self, reference: str) -> tuple[str, int]:
@@ -400,9 +479,11 @@ class Installation:
 
     def prune_models(self) -> int:
         """Delete what no model of the library uses; the bytes that were freed."""
+        from inglenook.assistants.importing import drop_partial
         from inglenook.assistants.model_upkeep import prune_models
 
-        return prune_models(self.library, self.paths.cache)
+        freed = prune_models(self.library, self.paths.cache)
+        return freed + drop_partial(self.paths.data / "imported", self.library.scratch)
 
     def registration(self, name: str) -> Registration | None:
         """What a name stands for, shipped assistants too; None if no assistant has it."""
@@ -419,7 +500,10 @@ class Installation:
         return examine(self)
 
     def close(self) -> None:
-        """Nothing is held open between assistants."""
+        """End the models that are loaded."""
+        if "models" in self.__dict__:
+            self.models.close()
+            del self.__dict__["models"]
 
     def __enter__(self) -> Installation:
         return self

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from inglenook.assistants.composition import states_of
 from inglenook.assistants.embedder_choice import made_of, prepare_embedder
-from inglenook.errors import Cancelled, InglenookError
+from inglenook.errors import Cancelled, InglenookError, StoreError
 from inglenook.models.pull import Preparing, Pulled, PullEvent
-from inglenook.types import CancelToken, Notice
+from inglenook.types import CancelToken, ModelFiles, Notice
 
 if TYPE_CHECKING:
     from inglenook.host import Host
     from inglenook.models.library import Library
 
-__all__ = ["make_ready", "prune_models", "remove_model"]
+__all__ = ["delete_prompts", "make_ready", "prune_models", "remove_model"]
 
 
 def make_ready(
@@ -62,6 +62,24 @@ def prune_models(library: Library, cache: Path) -> int:
     used = set().union(*_made(library, cache).values())
     there = sorted((*cache.glob("embedders/*/"), *cache.glob("prompts/*/")))
     return freed + sum(_delete(folder) for folder in there if folder not in used)
+
+
+def delete_prompts(files: ModelFiles | None, cache: Path) -> int:
+    """Delete what runtimes kept of the prompts for a model; the bytes that were freed.
+
+    Nobody can tell from a file whose prompt it is. So those of other assistants of the model go
+    too, which costs each of them one reading, and where the model is not known (None), all do.
+    Raises `StoreError` if some stays.
+    """
+    folders = [states_of(files, cache)] if files is not None else list(cache.glob("prompts/*/"))
+    freed = sum(map(_delete, folders))
+    for folder in folders:
+        if folder.exists():
+            raise StoreError(
+                f"{folder} could not be deleted, where prompts are kept.",
+                hint="End what uses it, or delete it by hand, and try again.",
+            )
+    return freed
 
 
 def _made(library: Library, cache: Path) -> dict[str, set[Path]]:

@@ -78,10 +78,12 @@ class Forgotten:
     Args:
         name: The name.
         knowledge: The folder that was deleted, or None.
+        prompts_bytes: How much was deleted of what runtimes had kept of prompts.
     """
 
     name: str
     knowledge: Path | None = None
+    prompts_bytes: int = 0
 
 
 class Registry:

@@ -19,14 +19,18 @@ _BOTH = (-11.27, 17.7, 4.0, 6.74)
 """Constant, cosine, coverage of the best passage, coverage of the best sentence."""
 _WORDS = (-4.15, 6.1, 7.06)
 """Constant, coverage of the best passage, coverage of the best sentence."""
+_NEARNESS = (25.0, -0.41, 0.2)
+"""Of an embedder that finds all texts alike: scale, constant, coverage of passage and sentence."""
 WORDS_ENOUGH = -1.0
 """From here on words alone carry a question where there is no cosine."""
 WORDS_STRONG = 3.0
 """From here on words carry a question even against the cosine."""
 PAIRS_ENOUGH = 0.15
 """The coverage of the best sentence that is enough where words are pairs of characters."""
+ALL_ALIKE = 0.5
+"""Where the mean cosine with all chunks is this high, the embedder finds all texts alike (e5)."""
 COSINES_SAY_LITTLE = 0.7
-"""Where even the last passage is this near, the embedder finds everything near (e5 does)."""
+"""The same where there are few chunks: even the last passage found is this near."""
 FOREIGN_LETTERS = 0.5
 NEAR_THE_BEST = 0.55
 """The share of the best score from which on a passage is put before the model."""
@@ -65,6 +69,10 @@ def relevance(question: str, passages: Sequence[Passage], ranked: Sequence[Score
     sentence = ranked[0].coverage
     # Not the first: all documents inline stand in their own order.
     best = max(passages, key=lambda passage: passage.score).coverage
+    nearness = _nearness(passages)
+    if nearness is not None:
+        scale, constant, of_coverage = _NEARNESS
+        return scale * (nearness + constant + of_coverage * (best + sentence))
     if len(_PAIRED.findall(question)) > len(question) / 2:
         # Of a run of characters some pair stands nearly everywhere: only a sentence tells.
         return 10 * (sentence - PAIRS_ENOUGH)
@@ -76,6 +84,22 @@ def relevance(question: str, passages: Sequence[Passage], ranked: Sequence[Score
     constant, of_cosine, of_passage, of_sentence = _BOTH
     both = constant + of_cosine * max(cosines) + of_passage * best + of_sentence * sentence
     return max(both, words - WORDS_STRONG)
+
+
+def _nearness(passages: Sequence[Passage]) -> float | None:
+    """How far the nearest passage has come from the mean of all chunks towards the question.
+
+    0 to 1; it means the same in every language that the embedder knows. None where the mean is not
+    known, or so low that cosines can be taken as they are.
+    """
+    known = [p for p in passages if p.vector is not None and p.background is not None]
+    if not known:
+        return None
+    nearest = max(known, key=lambda passage: passage.vector or 0.0)
+    background = nearest.background or 0.0
+    if not ALL_ALIKE <= background < 1:
+        return None
+    return ((nearest.vector or 0.0) - background) / (1 - background)
 
 
 def speaks_of(question: str, passages: Sequence[Passage]) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 from inglenook.assistants.answering import Answering, Asking, WithoutModel
-from inglenook.assistants.chat_model import ChatModel
+from inglenook.assistants.chat_model import ChatModel, common_length
 from inglenook.types import Message, Notice, Passage
 
 __all__ = ["QUOTED", "PromptView", "Span", "TextTokens", "fixed_prompt", "prompt_of", "tokens_of"]
@@ -116,9 +115,9 @@ def fixed_prompt(answering: Answering, model: Callable[[], ChatModel]) -> Prompt
     standing = answering.standing()
     asked, other = ((*standing, Message.of("user", question)) for question in _QUESTIONS)
     whole = "".join(opened.pieces(asked))
-    text = whole[: _shared(whole, "".join(opened.pieces(other)))]
+    text = whole[: common_length(whole, "".join(opened.pieces(other)))]
     ids = opened.tokenize(asked)
-    ids = ids[: _shared(ids, opened.tokenize(other))]
+    ids = ids[: common_length(ids, opened.tokenize(other))]
     return PromptView(
         spans=() if info.renders_chat else _spans([text], info.control_tokens),
         messages=standing,
@@ -139,11 +138,6 @@ def tokens_of(model: ChatModel, text: str, *, special: bool) -> TextTokens:
     """
     ids = model.text_tokens(text, special=special)
     return TextTokens(tuple(ids), model.open().token_count == "exact")
-
-
-def _shared(one: Sequence[object], other: Sequence[object]) -> int:
-    """How long the beginning is that both have."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _spans(pieces: Sequence[str], control_tokens: Sequence[str]) -> tuple[Span, ...]:

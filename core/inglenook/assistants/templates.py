@@ -227,9 +227,16 @@ class ChatTemplate:
 
         Only the template's own control tokens come out as such; those in any message do not.
         """
-        safe = [_mapped(message, lambda text: defuse(text, control_tokens)) for message in messages]
+
+        def safe(text: str) -> str:
+            return defuse(text, control_tokens)
+
         return split_defused(
-            self.render(safe, tools=tools, add_generation_prompt=add_generation_prompt)
+            self.render(
+                [_mapped(message, safe) for message in messages],
+                tools=[_mapped_tool(tool, safe) for tool in tools],
+                add_generation_prompt=add_generation_prompt,
+            )
         )
 
     def _jinja(
@@ -240,7 +247,7 @@ class ChatTemplate:
         add_generation_prompt: bool,
     ) -> str:
         return template.render(
-            [_as_mapping(message) for message in messages],
+            [shaped for message in messages for shaped in _as_mappings(message)],
             bos_token=self.bos,
             eos_token=self.eos,
             tools=[_tool(tool) for tool in tools] or None,
@@ -309,6 +316,10 @@ def _mapped(message: Message, change: Callable[[str], str]) -> Message:
     return Message(message.role, tuple(parts))
 
 
+def _mapped_tool(tool: ToolSpec, change: Callable[[str], str]) -> ToolSpec:
+    return ToolSpec(tool.name, change(tool.description), _mapped_data(tool.parameters, change))
+
+
 def _mapped_data(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
@@ -327,6 +338,14 @@ def _without_system(messages: Sequence[Message]) -> list[Message] | None:
         return None
     first = Message("user", (TextPart("\n\n".join(system) + "\n\n"), *rest[0].parts))
     return [first, *rest[1:]]
+
+
+def _as_mappings(message: Message) -> list[dict[str, Any]]:
+    """The message as templates know it: each result of a tool is one of its own."""
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    if len(results) > 1:
+        return [_as_mapping(Message(message.role, (result,))) for result in results]
+    return [_as_mapping(message)]
 
 
 def _as_mapping(message: Message) -> dict[str, Any]:

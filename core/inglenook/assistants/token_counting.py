@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from inglenook.assistants.composition import model_of
 from inglenook.assistants.embedder_choice import with_cache_folder
+from inglenook.assistants.first_opening import require_opens
 from inglenook.errors import InglenookError, UserError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _embedder_count(installation: Installation, files: ModelFiles, text: str) ->
     host = installation.host
     entry = host.able_to_open("embedder", files.format)[0]
     options = with_cache_folder(entry, files, {}, installation.paths.cache)
+    made_with = host.options_for("embedder", entry.factory.name, options)
+    require_opens(entry, files, made_with, installation.library.catalog, installation.paths)
     embedder = host.make_embedder(entry.factory.name, files, options)
     try:
         embedder.open()

@@ -22,6 +22,7 @@ from inglenook.types import (
     Narrowing,
     Notice,
     PromptProgress,
+    Queued,
     Retrieved,
     TextDelta,
     ThinkingDelta,
@@ -125,6 +126,8 @@ def _waiting_for(event: AskEvent) -> str:
         return f"Reading the passages… {100 * event.processed // max(1, event.total)} %"
     if isinstance(event, ThinkingDelta):
         return "Thinking…"
+    if isinstance(event, Queued):
+        return f"{event}…"
     return "Waiting for the model…" if isinstance(event, Retrieved) else ""
 
 

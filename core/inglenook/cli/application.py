@@ -15,7 +15,7 @@ from typing import Any, cast
 import click
 
 from inglenook import __version__
-from inglenook.cli.command_table import ALIASES, COMMANDS
+from inglenook.cli.command_table import ALIASES, CLASSIC, COMMANDS
 from inglenook.cli.session import OpenTui, Session
 from inglenook.cli.terminal import Terminal, finish
 from inglenook.errors import InglenookError
@@ -33,8 +33,9 @@ class RootGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command of that name."""
         name = ALIASES.get(cmd_name, cmd_name)
-        if name in COMMANDS:
-            module, _, attribute = COMMANDS[name][0].partition(":")
+        place = COMMANDS[name][0] if name in COMMANDS else CLASSIC.get(name)
+        if place is not None:
+            module, _, attribute = place.partition(":")
             found = getattr(import_module(f"inglenook.cli.commands.{module}"), attribute)
             return cast("click.Command", found)
         session = ctx.find_object(Session)
@@ -177,4 +178,5 @@ def run(arguments: Sequence[str] | None = None, *, open_tui: OpenTui = _no_tui) 
         from inglenook.cli.failures import told
 
         code = told(error, session, given)
+    session.close()
     return finish(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ALIASES", "COMMANDS"]
+__all__ = ["ALIASES", "CLASSIC", "COMMANDS"]
 
 COMMANDS = {
     "create": ("create:create", "Make an assistant from an Assistantfile and read its documents."),
@@ -11,6 +11,8 @@ COMMANDS = {
     "search": ("search:search", "Find passages in an assistant's documents."),
     "render": ("render:render", "Show the exact prompt that the model would get."),
     "tokens": ("tokens:tokens", "Count the tokens of a text as a model does."),
+    "ps": ("ps:ps", "List the models that are loaded, and who holds them."),
+    "stop": ("stop:stop", "Unload models that are loaded."),
     "ingest": ("ingest:ingest", "Read an assistant's new and changed documents."),
     "eval": ("evaluation:eval_", "Measure how well passages are found and questions answered."),
     "bench": ("bench:bench", "Measure how fast a model runs on this machine."),
@@ -20,6 +22,7 @@ COMMANDS = {
     "show": ("show:show", "Show what an assistant or a model is made of."),
     "rm": ("remove:rm", "Remove assistants or models."),
     "cp": ("copying:cp", "Give a model another name."),
+    "convert": ("convert:convert", "Write a model anew in another format or precision."),
     "export": ("bundles:export", "Write assistants and models into one file for another machine."),
     "import": ("bundles:import_", "Take up what export wrote."),
     "du": ("disk_usage:du", "Say what takes room on the disk, and what could be freed."),
@@ -34,3 +37,13 @@ COMMANDS = {
 """Name -> (module and attribute in `inglenook.cli.commands`, one line of help)."""
 
 ALIASES = {"ls": "list"}
+
+CLASSIC = {
+    "models": "classic:models",
+    "model": "classic:models",
+    "cache": "classic:cache",
+    "help": "classic:help_",
+    "init": "init:init",
+    "deploy": "deploy:deploy",
+}
+"""What is understood besides and stands in no help: names that other programs use."""

@@ -38,6 +38,7 @@ and prints its help elsewhere. Results go to standard output, notes and progress
 | `INGLENOOK_PLUGINS` | the only plugins that are on, by name with commas; empty for none |
 | `INGLENOOK_STRICT_PLUGINS` | `1`: a broken plugin is an error instead of a warning |
 | `OLLAMA_MODELS` | a store of Ollama, whose models are used as they are and never changed |
+| `OLLAMA_…` | others of Ollama's are heeded too: see [Coming from Ollama](moving.md#from-ollama) |
 
 With `--json` the result is one JSON document; see [Forms for machines](machine-forms.md).
 """

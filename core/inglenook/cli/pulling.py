@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from inglenook.cli.columns import count, megabytes
 from inglenook.cli.interrupts import stopped_by_interrupt
 from inglenook.cli.progress import Progress
+from inglenook.cli.transfer_rate import TransferRate
 from inglenook.errors import PullError
-from inglenook.models.pull import Preparing, Pulled, PullEvent, PullPlan, Verifying
+from inglenook.models.pull import Preparing, Pulled, PullEvent, PullPlan, PullWishes, Verifying
 from inglenook.types import CancelToken, FetchProgress, Notice
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["pull_model"]
 
 
-def pull_model(session: Session, reference: str, source: str | None) -> Pulled:
+def pull_model(
+    session: Session, reference: str, source: str | None, wishes: PullWishes | None = None
+) -> Pulled:
     """Bring a model here. Raises `InglenookError`; what was fetched and checked stays."""
     cancel = CancelToken()
     with stopped_by_interrupt(cancel):
-        done = _follow(session, session.installation.pull(reference, cancel, source))
+        done = _follow(session, session.installation.pull(reference, cancel, source, wishes))
     terminal = session.terminal
     if done.already_there:
         terminal.out(f"{done.record.name} is already here.")
@@ -32,12 +35,15 @@ def pull_model(session: Session, reference: str, source: str | None) -> Pulled:
 
 
 def _follow(session: Session, events: Iterator[PullEvent]) -> Pulled:
+    rate = TransferRate()
     with Progress(session.terminal, unit="bytes") as progress:
         for event in events:
             if isinstance(event, PullPlan):
                 progress.note(_plan(event))
             elif isinstance(event, FetchProgress):
-                progress.show(event.part, event.done_bytes, event.total_bytes)
+                speed = rate.at(event.part, event.done_bytes, event.total_bytes)
+                detail = f"{speed} ·" if speed else ""
+                progress.show(event.part, event.done_bytes, event.total_bytes, detail)
             elif isinstance(event, Verifying):
                 progress.show(f"checking {event.name}", 0, 0)
             elif isinstance(event, Preparing):

@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, terminal: Terminal, open_tui: OpenTui) -> None:
         self.terminal = terminal
-        self.open_tui = open_tui
+        self._open_tui = open_tui
         self.home: Path | None = None
         self.plugins_enabled = True
 
@@ -61,7 +61,19 @@ class Session:
         """The engine's front door."""
         from inglenook.assistants.installation import Installation
 
-        return Installation(self.settings, self.host)
+        installation = Installation(self.settings, self.host)
+        installation.tell = self.terminal.note
+        return installation
+
+    def open_tui(self, installation: Installation, assistant: str | None) -> int:
+        """Hand the terminal over to the UI; the exit code."""
+        installation.tell = lambda _text: None  # A note would stand across its screen.
+        return self._open_tui(installation, assistant)
+
+    def close(self) -> None:
+        """End the models that this run has loaded."""
+        if "installation" in self.__dict__:
+            self.installation.close()
 
     def fresh_installation(self) -> Installation:
         """The same with what the user has set by now, for who runs long."""
@@ -69,4 +81,6 @@ class Session:
         from inglenook.configuration import load_settings
 
         settings = load_settings(home=self.home, plugins_enabled=self.plugins_enabled)
-        return Installation(settings, self.host)
+        installation = Installation(settings, self.host)
+        installation.tell = self.terminal.note
+        return installation

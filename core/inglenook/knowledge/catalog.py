@@ -83,6 +83,7 @@ class ChunkRow:
         vector: float | None = None,
         coverage: float = 0.0,
         *,
+        background: float | None = None,
         inline: bool = False,
     ) -> Passage:
         """The chunk as it was found, with its scores."""
@@ -99,6 +100,7 @@ class ChunkRow:
             score=score,
             lexical=lexical,
             vector=vector,
+            background=background,
             coverage=coverage,
             inline=inline,
         )

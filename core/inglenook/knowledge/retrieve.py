@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from inglenook.knowledge.catalog import Catalog
-from inglenook.knowledge.fusion import Scatter, fuse, vector_weight
+from inglenook.knowledge.fusion import FEW_CHUNKS, Scatter, fuse, vector_weight
 from inglenook.knowledge.lexical import Analyser
 from inglenook.knowledge.word_scores import (
     Question,
@@ -30,6 +30,9 @@ PROPOSED_BY_WORDS = 2
 """So many times more are proposed by the index, which counts the forms of a word one by one."""
 VECTOR_WEIGHT = 0.5
 """The vector side's share of the fused score where its best chunk stands out clearly."""
+
+KNOWN_LANGUAGE = 0.5
+"""From this trust on, the cosines of a question say how near its passages are."""
 
 
 class VectorSearch(Protocol):
@@ -63,6 +66,7 @@ class _Candidates:
     lexical: Mapping[int, float]
     cosines: Mapping[int, float]
     fused: Mapping[int, float]
+    background: float | None = None
 
 
 class Retriever:
@@ -105,6 +109,7 @@ class Retriever:
                 found.lexical[key] / top if key in found.lexical else None,
                 cosines.get(key),
                 coverage(asked, found.terms.get(key, "").split(" ")),
+                background=found.background,
             )
             for key in best
             if key in rows
@@ -138,7 +143,9 @@ class Retriever:
         scatter = self._vectors.scatter(trusted.vector)
         top = max(cosines.values(), default=0.0)
         weight = 1.0 if mode == "vector" else vector_weight(scatter, top, trusted.trust)
-        return _Candidates(terms, lexical, cosines, fuse(lexical, cosines, scatter, weight))
+        fused = fuse(lexical, cosines, scatter, weight)
+        known = scatter.chunks >= FEW_CHUNKS and trusted.trust >= KNOWN_LANGUAGE
+        return _Candidates(terms, lexical, cosines, fused, scatter.mean if known else None)
 
     def _known_statistics(self) -> TermStatistics:
         revision = self._catalog.revision

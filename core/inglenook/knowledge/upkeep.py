@@ -17,6 +17,7 @@ from inglenook.knowledge.projection import dead_vectors
 from inglenook.types import PART_FAILED, ChunkText, KnowledgeStatus, Locator, Notice
 
 __all__ = [
+    "bytes_of",
     "bytes_under",
     "delete_store",
     "drop_set_aside",
@@ -154,17 +155,20 @@ def _digests_in_use(catalogs: Iterable[Path]) -> set[bytes]:
 
 
 def size_of_database(path: Path) -> int:
-    """The bytes of an SQLite file and of what SQLite keeps beside it."""
-    return sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*"))
+    """The bytes of an SQLite file and of what SQLite keeps beside it, which comes and goes."""
+    return sum(bytes_of(part) for part in path.parent.glob(f"{path.name}*"))
+
+
+def bytes_of(path: Path) -> int:
+    """The bytes of a file; 0 if it is none, or has just vanished."""
+    with suppress(OSError):
+        return path.stat().st_size if path.is_file() else 0
+    return 0
 
 
 def bytes_under(folder: Path) -> int:
     """The bytes of all files in a folder; 0 if there is none. Files may vanish meanwhile."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+    return sum(map(bytes_of, folder.rglob("*")))
 
 
 def delete_store(folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -45,11 +47,23 @@ def check_plot_path(path: Path) -> None:
     """Raise `UserError` before minutes are spent, if a plot cannot be written there."""
     if path.suffix.lower() != ".svg":
         raise UserError(f"{path} is no .svg file.", hint="Name the plot: --plot bench.svg")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder.", hint="Name the file: --plot bench.svg")
+    another = "Name another file: --plot bench.svg"
     folder = path.absolute().parent
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError:
+        kind = stat.S_IFREG
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UserError(f"{path} cannot be written: {why}.", hint=another) from error
+    if kind == stat.S_IFDIR:
+        raise UserError(f"{path} is a folder.", hint="Name the file: --plot bench.svg")
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder} for the plot.")
+        raise UserError(f"There is no folder {folder} for the plot.", hint="Make it first.")
+    if kind != stat.S_IFREG:
+        raise UserError(f"{path} is a device or a pipe.", hint=another)
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} cannot be written.", hint=another)
 
 
 def write_plot(path: Path, report: BenchReport) -> None:

@@ -237,7 +237,7 @@ class BundleReader:
 
         Raises `UserError` if this is no bundle, `StoreError` if it is damaged.
         """
-        block = self._stream.read(_BLOCK_BYTES)
+        block = self._some(_BLOCK_BYTES)
         header = _parsed(block)
         if header is None or header.name != _CONTENTS or header.type not in _PLAIN:
             raise UserError(
@@ -288,7 +288,7 @@ class BundleReader:
         if not left:
             yield b""
         while left:
-            piece = self._stream.read(min(left, PIECE_BYTES))
+            piece = self._some(min(left, PIECE_BYTES))
             if not piece:
                 raise self._cut_off(member.name, member.size_bytes - left, member.size_bytes)
             digest.update(piece)
@@ -309,7 +309,7 @@ class BundleReader:
         while rest:
             if any(rest):
                 raise self._damaged("something stands behind its end")
-            rest = self._stream.read(PIECE_BYTES)
+            rest = self._some(PIECE_BYTES)
 
     def _skip_padding(self, size: int, name: str) -> None:
         if any(self._exactly(-size % _BLOCK_BYTES, name)):
@@ -318,12 +318,21 @@ class BundleReader:
     def _exactly(self, size: int, name: str) -> bytes:
         pieces, left = [], size
         while left:
-            piece = self._stream.read(left)
+            piece = self._some(left)
             if not piece:
                 raise self._cut_off(name, size - left, size)
             pieces.append(piece)
             left -= len(piece)
         return b"".join(pieces)
+
+    def _some(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise StoreError(
+                f"{self._name} cannot be read: {error.strerror or error}.",
+                hint="Check the file, or copy it anew. Nothing was kept.",
+            ) from error
 
     def _cut_off(self, name: str, has: int, needs: int) -> StoreError:
         return self._damaged(f"it is cut off in {name}, after {has:,} of {needs:,} bytes")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inglenook.errors import StoreError, UserError
+from inglenook.models.reference import parse_reference
 from inglenook.profiles.problems import shown
 
 __all__ = [
@@ -167,8 +168,10 @@ def parse_contents(data: bytes, bundle: str) -> Contents:
     if not isinstance(form, dict):
         raise _damaged(bundle, "its bundle.json is not a JSON object")
     if form.get("version") != VERSION:
+        version = form.get("version")
+        told = str(version) if isinstance(version, int) else shown(repr(version))
         raise UserError(
-            f"{bundle} has the version {form.get('version')!r}; this nook reads version {VERSION}.",
+            f"{bundle} has the version {told}; this nook reads version {VERSION}.",
             hint="Import it with the version of nook that exported it, or a later one.",
         )
     check = form.pop("check", "")
@@ -190,9 +193,12 @@ def _contents(form: Mapping[str, Any]) -> Contents:
         raise ValueError("it lists a member twice")
     models = tuple(_model(entry) for entry in _list(form["models"], "models"))
     assistants = tuple(_assistant(entry) for entry in _list(form["assistants"], "assistants"))
-    for what, names in (("model", [m.name for m in models]), ("assistant", _names(assistants))):
-        if len({name.casefold() for name in names}) < len(names):
-            raise ValueError(f"it lists a {what} twice")
+    if len({_key_of(model.name) for model in models}) < len(models):
+        raise ValueError("it lists a model twice")
+    if len({assistant.name.casefold() for assistant in assistants}) < len(assistants):
+        raise ValueError("it lists an assistant twice")
+    if not members:
+        raise ValueError("it lists nothing")
     used = {sha256 for m in models for sha256 in (m.manifest, *m.blobs)}
     used |= {file.sha256 for assistant in assistants for file in assistant.files}
     if used - known:
@@ -202,15 +208,19 @@ def _contents(form: Mapping[str, Any]) -> Contents:
     return Contents(models, assistants, members)
 
 
-def _names(assistants: tuple[BundledAssistant, ...]) -> list[str]:
-    return [assistant.name for assistant in assistants]
+def _key_of(model: str) -> tuple[str, ...]:
+    """What tells two models apart: one may be named in several ways, such as `m` and `m:latest`."""
+    try:
+        return parse_reference(model).key
+    except UserError:
+        return (model.casefold(),)  # Whoever takes it up will say what is wrong with it.
 
 
 def _member(entry: Mapping[str, Any]) -> Member:
     member = Member(_sha256(entry["sha256"]), entry["size_bytes"])
     size = member.size_bytes
     if type(size) is not int or not 0 <= size <= _LARGEST_MEMBER_BYTES:
-        raise ValueError(f"{member.name} has the size {size!r}")
+        raise ValueError(f"{member.name} has the size {shown(repr(size))}")
     if entry["name"] != member.name:
         raise ValueError(f"a member is called {shown(str(entry['name']))}")
     return member
@@ -240,7 +250,7 @@ def _assistant(entry: Mapping[str, Any]) -> BundledAssistant:
 def _file(entry: Mapping[str, Any]) -> BundledFile:
     modified = entry["modified"]
     if type(modified) is not int or not 0 <= modified < 1 << 40:
-        raise ValueError(f"a file was changed at {modified!r}")
+        raise ValueError(f"a file was changed at {shown(repr(modified))}")
     path = _string(entry["path"])
     wrong = _not_portable(path)
     if wrong:
@@ -256,7 +266,7 @@ def _list(value: object, name: str) -> list[Any]:
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{shown(repr(value))} is not a text")
     return value
 
 

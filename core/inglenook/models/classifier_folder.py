@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.errors import ModelBrokenError, UserError
+from inglenook.models.onnx_layout import data_beside
+from inglenook.models.safetensors_layout import check_safetensors
 from inglenook.models.storage import file_sha256
 from inglenook.types import ModelFiles
 
@@ -28,7 +30,7 @@ def classifier_files(folder: Path) -> ModelFiles:
 
     Raises:
         UserError: Nothing is there, or it is something else.
-        ModelBrokenError: `config.json` cannot be read.
+        ModelBrokenError: A file of it is damaged.
     """
     folder = folder.expanduser()
     if not folder.is_dir():
@@ -42,11 +44,13 @@ def classifier_files(folder: Path) -> ModelFiles:
         raise UserError(
             f"{folder} is not a cross-encoder's folder: {missing[0]} is missing.", hint=_NEEDS
         )
-    # A large export keeps its weights beside it.
-    beside = (weights.with_name(name) for name in _DATA_OF_ONNX if onnx)
-    data = next((path for path in beside if path.is_file()), None)
-    if data is not None:
-        wanted[data.name] = data
+    data: Path | None = None
+    if onnx is None:
+        check_safetensors(weights)
+    else:
+        # A large export keeps its weights beside it.
+        for data in data_beside(onnx, _DATA_OF_ONNX):
+            wanted[data.name] = data
     config = _json(wanted["config.json"])
     _refuse_other_tasks(config, folder)
     return ModelFiles(

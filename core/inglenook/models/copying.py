@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ from inglenook.models.library import Library, StoredModel
 from inglenook.models.manifest import Layer
 from inglenook.models.record import ModelRecord
 from inglenook.models.reference import parse_reference
-from inglenook.models.storage import PIECE_BYTES, disk_errors, file_sha256, require_space
+from inglenook.models.staging import staging_folder
+from inglenook.models.storage import PIECE_BYTES, file_sha256, require_space
 from inglenook.types import CancelToken, FetchProgress
 
 __all__ = ["Copied", "copy_model", "is_same"]
@@ -55,20 +55,18 @@ def copy_model(
     if is_same(library, model, name):
         yield Copied(model.name, library.show(name), already_there=True)
         return
-    copies: dict[str, Path] = {}
-    copied = 0
-    try:
-        if model.root != library.root:
-            missing = list(_missing(model, library, cancel))
-            copied = sum(layer.size_bytes for layer in missing)
-            with disk_errors(library.scratch):
-                library.scratch.mkdir(parents=True, exist_ok=True)
-                require_space(library.scratch, copied)
-            yield from _copy_blobs(model, missing, library, cancel, copies)
+    if model.root == library.root:
+        record = library.adopt(name, model.manifest_bytes, {})
+        yield Copied(model.name, record)
+        return
+    missing = list(_missing(model, library, cancel))
+    copied = sum(layer.size_bytes for layer in missing)
+    # What a kill leaves there, the next copy or a prune deletes.
+    with staging_folder(library.scratch) as staged:
+        require_space(staged, copied)
+        yield from _copy_blobs(model, missing, staged, cancel)
+        copies = {layer.sha256: staged / layer.sha256 for layer in missing}
         record = library.adopt(name, model.manifest_bytes, copies)
-    finally:
-        for path in copies.values():
-            path.unlink(missing_ok=True)
     yield Copied(model.name, record, copied_bytes=copied)
 
 
@@ -81,22 +79,15 @@ def _missing(model: StoredModel, library: Library, cancel: CancelToken) -> Itera
 
 
 def _copy_blobs(
-    model: StoredModel,
-    missing: list[Layer],
-    library: Library,
-    cancel: CancelToken,
-    copies: dict[str, Path],
+    model: StoredModel, missing: list[Layer], staged: Path, cancel: CancelToken
 ) -> Iterator[FetchProgress]:
     total = sum(layer.size_bytes for layer in missing)
     done = 0
     for layer in missing:
-        copy = library.scratch / f"copy-{uuid.uuid4().hex}"
-        copies[layer.sha256] = copy
         digest = hashlib.sha256()
         with (
-            disk_errors(library.scratch),
             model.path(layer).open("rb") as reader,
-            copy.open("xb") as writer,
+            (staged / layer.sha256).open("xb") as writer,
         ):
             while piece := reader.read(PIECE_BYTES):
                 _stop_if(cancel)

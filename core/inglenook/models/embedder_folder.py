@@ -12,14 +12,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from inglenook.errors import ModelBrokenError, UserError
 from inglenook.models.embedder_prefixes import FamilyHabits, habits_of
+from inglenook.models.onnx_layout import data_beside
+from inglenook.models.safetensors_layout import check_safetensors
 from inglenook.models.storage import file_sha256
 from inglenook.types import ModelFiles
 
-__all__ = ["DATA_OF_ONNX", "embedder_from_folder"]
+__all__ = ["BUILDABLE", "DATA_OF_ONNX", "embedder_from_folder"]
 
 DATA_OF_ONNX = ("model.onnx_data", "model.onnx.data")
 """What the weights of a large ONNX model are called when they lie apart from the graph."""
@@ -27,7 +29,7 @@ DATA_OF_ONNX = ("model.onnx_data", "model.onnx.data")
 _LARGEST_JSON_BYTES = 64 * 1024 * 1024
 _LARGEST_CARD_BYTES = 64 * 1024
 _ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
-_BUILDABLE = ("bert", "roberta", "xlm-roberta", "mpnet")
+BUILDABLE = ("bert", "roberta", "xlm-roberta", "mpnet")
 """Kinds of model that are opened from safetensors, faster than from an ONNX export."""
 _MOST_BUILDABLE_BYTES = 1_900_000_000
 """An ONNX graph in one file holds no more than two gigabytes."""
@@ -65,12 +67,10 @@ def embedder_from_folder(folder: Path) -> ModelFiles:
     files = {weights.name: weights, "tokenizer.json": tokenizer}
     digest_of = weights
     if onnx:
-        _check_onnx(weights)
-        for name in DATA_OF_ONNX:
-            if (weights.parent / name).is_file():
-                files[name] = digest_of = weights.parent / name
+        for data in data_beside(weights, DATA_OF_ONNX):
+            files[data.name] = digest_of = data
     else:
-        _check_safetensors(weights)
+        check_safetensors(weights)
         files["config.json"] = root / "config.json"
     return ModelFiles(
         reference=str(folder),
@@ -108,9 +108,7 @@ def _weights(folder: Path, root: Path, config: Mapping[str, Any]) -> tuple[bool,
 
 
 def _is_buildable(weights: Path, config: Mapping[str, Any]) -> bool:
-    return (
-        config.get("model_type") in _BUILDABLE and weights.stat().st_size <= _MOST_BUILDABLE_BYTES
-    )
+    return config.get("model_type") in BUILDABLE and weights.stat().st_size <= _MOST_BUILDABLE_BYTES
 
 
 def _tokenizer(folder: Path, root: Path) -> Path:
@@ -267,61 +265,6 @@ def _json_value(path: Path) -> Any:
             return json.loads(file.read(_LARGEST_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is not JSON ({error})") from error
-
-
-def _check_safetensors(path: Path) -> None:
-    """Hold the header's offsets against the size (format: huggingface/safetensors README)."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or length > min(size - 8, _LARGEST_JSON_BYTES):
-            raise _damaged(path, "its header does not fit into it")
-        try:
-            tensors = json.loads(file.read(length))
-            ends = [int(t["data_offsets"][1]) for n, t in tensors.items() if n != "__metadata__"]
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as e:
-            raise _damaged(path, f"its header is malformed ({e})") from e
-    needed = 8 + length + max(ends, default=0)
-    if size < needed:
-        raise _damaged(path, f"truncated: needs {needed:,} bytes, has {size:,}")
-
-
-def _check_onnx(path: Path) -> None:
-    """Walk the outermost fields of the protobuf message: they must end where the file does."""
-    size = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            while file.tell() < size:
-                _skip_field(file)
-            if size and file.tell() == size:
-                return
-    except (EOFError, ValueError):
-        pass  # A field that ends badly is told of below, like one that ends too late.
-    raise _damaged(path, f"it is not a whole ONNX file ({size:,} bytes)")
-
-
-def _skip_field(file: BinaryIO) -> None:
-    tag = _varint(file)
-    kind = tag & 7
-    if tag >> 3 == 0 or kind not in (0, 1, 2, 5):
-        raise ValueError("not a protobuf field")
-    if kind == 0:
-        _varint(file)
-    else:
-        file.seek({1: 8, 5: 4}[kind] if kind != 2 else _varint(file), 1)
-
-
-def _varint(file: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1)
-        if not byte:
-            raise EOFError
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise ValueError("a number is too long")
 
 
 def _damaged(path: Path, wrong: str) -> ModelBrokenError:

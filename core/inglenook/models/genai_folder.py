@@ -20,6 +20,7 @@ from inglenook.models.onnx_layout import external_data
 from inglenook.types import ModelFiles
 
 __all__ = [
+    "BESIDE_TOKENIZER",
     "CONFIG",
     "FORMAT",
     "GenaiInfo",
@@ -33,14 +34,26 @@ __all__ = [
 FORMAT = "onnx-genai"
 CONFIG = "genai_config.json"
 TOKENIZER = "tokenizer.json"
+BESIDE_TOKENIZER = ("tokenizer_config.json", "chat_template.jinja", "chat_template.json")
+"""What may say more of how it is spoken to."""
 
 _LARGEST_CONFIG_BYTES = 4 * 1024 * 1024
 _LARGEST_TOKENIZER_BYTES = 256 * 1024 * 1024
 _OTHER_SENSES = {"vision": "pictures", "speech": "speech", "encoder": "speech"}
-_LOADS_OR_WRITES = ("custom_ops_library", "enable_profiling", "library_path", "context_file_path")
+_LOADS_OR_WRITES = (
+    "custom_ops_library",
+    "enable_profiling",
+    "library_path",
+    "context_file_path",
+    "load_config",
+    "user_compute_stream",
+)
 """Settings by which a folder would run code of its own or write files; refused everywhere."""
-_BY_NAME_ONLY = re.compile(r"path|library|folder|file", re.IGNORECASE)
+_CALLS = re.compile(r"^gpu_external_", re.IGNORECASE)
+"""Settings of a provider whose value is an address that native code calls."""
+_BY_NAME_ONLY = re.compile(r"path|library|folder|file|(^|_)dir($|_)|directory", re.IGNORECASE)
 _PLAIN_NAMES = ("filename", "config_filename")
+_LONGEST_SHOWN = 120
 _SAMPLED_BYTES = 64 * 1024
 _SAMPLES = 64
 _WHOLE_BYTES = 8 * 1024 * 1024
@@ -141,7 +154,7 @@ def read_genai_config(folder: Path) -> GenaiInfo:
                 " text alone are run.",
                 hint="Use the text model of its family.",
             )
-    _refuse_reach(path, model)
+    _refuse_reach(path, content)
     decoder = _object(model, "decoder", path)
     graphs = tuple(dict.fromkeys(_graph_names(model)))
     if not graphs:
@@ -152,7 +165,7 @@ def read_genai_config(folder: Path) -> GenaiInfo:
         family=str(model.get("type", "")),
         context_length=_count(model, "context_length", path),
         vocabulary=_count(model, "vocab_size", path),
-        window=int(window.get("window_size") or 0) if isinstance(window, dict) else 0,
+        window=_window(window, path) if isinstance(window, dict) else 0,
         bos_id=None if model.get("bos_token_id") is None else _ids(model, "bos_token_id", path)[0],
         eos_ids=_ids(model, "eos_token_id", path),
         providers=tuple(_providers(session if isinstance(session, dict) else {}, path)),
@@ -177,7 +190,8 @@ def _refuse_reach(path: Path, content: Any) -> None:
     """Raise `UserError` for a setting that leads native code to something outside the graphs."""
     for key, value in _settings(content):
         last = key.rpartition(".")[2]
-        loads = last in _LOADS_OR_WRITES and value not in (None, "", False)
+        loads = last.lower() in _LOADS_OR_WRITES or bool(_CALLS.search(last))
+        loads = loads and value not in (None, "", False)
         places = isinstance(value, str) and bool(_BY_NAME_ONLY.search(last))
         if loads or (places and key not in _PLAIN_NAMES and not _is_library_name(path, value)):
             raise UserError(
@@ -205,12 +219,20 @@ def _is_library_name(path: Path, value: str) -> bool:
 
 
 def _providers(session: Mapping[str, Any], path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    for entry in session.get("provider_options") or ():
-        if not isinstance(entry, dict):
-            raise _damaged(path, "provider_options is not a list of objects")
+    entries = session.get("provider_options") or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _damaged(path, "provider_options is not a list of objects")
+    for entry in entries:
         for name, options in entry.items():
             given = options if isinstance(options, dict) else {}
             yield name, {key: str(value) for key, value in given.items() if value is not None}
+
+
+def _window(window: Mapping[str, Any], path: Path) -> int:
+    value = window.get("window_size") or 0
+    if isinstance(value, bool) or not isinstance(value, int) or value >= 1 << 31:
+        raise _damaged(path, f"sliding_window.window_size must be a whole number, not {value!r}")
+    return max(0, value)
 
 
 def _count(model: Mapping[str, Any], key: str, path: Path) -> int:
@@ -234,9 +256,9 @@ def _ids(model: Mapping[str, Any], key: str, path: Path) -> tuple[int, ...]:
 def _graph(folder: Path, name: str) -> Path:
     _stay_inside(folder / CONFIG, name)
     path = folder / name
-    if not path.is_file():
+    if not _is_file(path):
         raise UserError(
-            f"{folder} is not a whole model: {name} is missing, which {CONFIG} names.",
+            f"{folder} is not a whole model: {_cut(name)} is missing, which {CONFIG} names.",
             hint="Copy it from where the model came from.",
         )
     return path
@@ -245,16 +267,27 @@ def _graph(folder: Path, name: str) -> Path:
 def _data(graph: Path, name: str, needed: int) -> Path:
     _stay_inside(graph, name)
     path = graph.parent / name
-    if not path.is_file():
+    if not _is_file(path):
         raise UserError(
-            f"{graph.parent} is not a whole model: {name} is missing, which holds the weights of"
-            f" {graph.name}.",
+            f"{graph.parent} is not a whole model: {_cut(name)} is missing, which holds the"
+            f" weights of {graph.name}.",
             hint="Copy it from where the model came from.",
         )
     size = path.stat().st_size
     if size < needed:
         raise _damaged(path, f"truncated: {graph.name} needs {needed:,} bytes of it, has {size:,}")
     return path
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False  # No disk has names so long.
 
 
 def _tokenizer_path(folder: Path) -> Path:
@@ -307,6 +340,8 @@ def read_genai_tokens(folder: Path, info: GenaiInfo) -> GenaiTokens:
     added = tokenizer.get("added_tokens") or []
     if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
         raise _damaged(path, "added_tokens is not a list of objects")
+    if not all(isinstance(entry.get("id"), int) for entry in added):
+        raise _damaged(path, "an added token has no number")
     config = _optional(folder / "tokenizer_config.json")
     ids = {_text(entry): entry.get("id") for entry in added}
     unmarked = [entry for entry in added if not entry.get("special")]
@@ -348,8 +383,9 @@ def _begins_with(bos: str, tokenizer: Mapping[str, Any]) -> bool:
     """Whether the tokenizer puts `bos` before a single text."""
     step = tokenizer.get("post_processor")
     steps = step.get("processors", [step]) if isinstance(step, dict) else []
-    for one in steps:
-        first = (one.get("single") or [{}])[0] if isinstance(one, dict) else {}
+    for one in steps if isinstance(steps, list) else ():
+        single = one.get("single") if isinstance(one, dict) else None
+        first = single[0] if isinstance(single, list) and single else None
         special = first.get("SpecialToken") if isinstance(first, dict) else None
         if bos and isinstance(special, dict) and special.get("id") == bos:
             return True

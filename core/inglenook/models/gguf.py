@@ -10,14 +10,22 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from inglenook.errors import ModelBrokenError
 from inglenook.models.gguf_layout import BLOCKS, FILE_TYPES, SCALARS, TYPE_ARRAY, TYPE_STRING
 
-__all__ = ["GgufInfo", "read_gguf", "read_gguf_tokens"]
+__all__ = [
+    "GgufContents",
+    "GgufInfo",
+    "GgufTensor",
+    "read_gguf",
+    "read_gguf_contents",
+    "read_gguf_tokens",
+]
 
 _Found = TypeVar("_Found")
 
@@ -28,6 +36,8 @@ _LONGEST_HEADER_BYTES = 128 * 1024 * 1024
 _LONGEST_KEPT_ARRAY = 256
 _DEEPEST_ARRAY = 3
 _MOST_DIMENSIONS = 8
+_MOST_ELEMENTS = (1 << 63) - 1
+_LARGEST_ALIGNMENT = 1 << 20
 _SMALLEST_ENTRY_BYTES = 13
 _SMALLEST_TENSOR_BYTES = 24
 _CONTROL = 3
@@ -83,6 +93,37 @@ class GgufInfo:
     metadata: Mapping[str, Value] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """Where a tensor lies in its file.
+
+    Args:
+        name: Such as `blk.0.attn_q.weight`.
+        shape: Its dimensions, the one that lies together in the file first.
+        type: The number of its type (see `gguf_layout.BLOCKS`).
+        offset, size_bytes: Its bytes in the file; the size is 0 for a type that is not known.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GgufContents:
+    """A GGUF file's facts, its tensors by name, and its long arrays of texts and numbers."""
+
+    info: GgufInfo
+    tensors: Mapping[str, GgufTensor]
+    arrays: Mapping[str, list[Value]]
+
+    def value(self, key: str) -> Value | None:
+        """The value of a key of the metadata, however long; None if it is not there."""
+        return self.arrays[key] if key in self.arrays else self.info.metadata.get(key)
+
+
 def read_gguf(path: Path, *, tokens: bool = False) -> GgufInfo:
     """Read and check the header.
 
@@ -120,6 +161,11 @@ def read_gguf_tokens(path: Path, ids: Iterable[int]) -> dict[int, str]:
     """
     wanted: set[int] = set(ids)
     return _read(path, lambda header: header.texts_of(wanted))
+
+
+def read_gguf_contents(path: Path) -> GgufContents:
+    """Read and check the header, and keep all of it. Raises `ModelBrokenError`."""
+    return _read(path, lambda header: header.contents())
 
 
 def _read_limits(size: int) -> Iterator[int]:
@@ -160,6 +206,7 @@ class _Header:
         self._at = 0
         self._values: dict[str, Value] = {}
         self._arrays: dict[str, _Array] = {}
+        self._tensors: list[GgufTensor] = []
 
     def read(self, tokens: bool) -> GgufInfo:
         tensors = self._read_start()
@@ -169,6 +216,25 @@ class _Header:
             raise self._short() from None
         info = self._info(parameters)
         return self._with_tokens(info) if tokens else info
+
+    def contents(self) -> GgufContents:
+        """All of the header, after everything was checked."""
+        info = self.read(False)
+        tensors = {tensor.name: tensor for tensor in self._tensors}
+        arrays = {
+            key: self._array_values(array)
+            for key, array in self._arrays.items()
+            if array.type != TYPE_ARRAY
+        }
+        return GgufContents(info, tensors, arrays)
+
+    def _array_values(self, array: _Array) -> list[Value]:
+        self._at = array.start
+        if array.type == TYPE_STRING:
+            return [self._string() for _ in range(array.length)]
+        layout = self._scalar(array.type)
+        end = array.start + layout.size * array.length
+        return [value for (value,) in layout.iter_unpack(self._data[array.start : end])]
 
     def texts_of(self, wanted: set[int]) -> dict[int, str]:
         """The texts of tokens, after everything was checked."""
@@ -292,26 +358,47 @@ class _Header:
     def _read_tensors(self, count: int) -> int:
         """Check that every tensor lies inside the file; how many weights there are."""
         parameters, end = 0, 0
+        found: list[GgufTensor] = []
         alignment = self._values.get("general.alignment", 32)
-        if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
+        proper = isinstance(alignment, int) and 1 <= alignment <= _LARGEST_ALIGNMENT
+        if not isinstance(alignment, int) or not proper or alignment & (alignment - 1):
             raise _broken(self._path, f"its alignment is {alignment!r}")
         for _ in range(count):
             name = self._string()
             dimensions = self._number(_U32)
             if dimensions > _MOST_DIMENSIONS:
                 raise _broken(self._path, f"the tensor '{name[:80]}' has {dimensions} dimensions")
-            elements = math.prod(self._number(_U64) for _ in range(dimensions))
+            shape = tuple(self._number(_U64) for _ in range(dimensions))
+            elements = math.prod(shape)
+            if elements > _MOST_ELEMENTS:
+                raise _broken(self._path, f"the tensor '{name[:80]}' has {elements:,} weights")
             type, offset = self._number(_U32), self._number(_U64)
             if offset % alignment:
                 raise _broken(self._path, f"the tensor '{name[:80]}' is not aligned")
             # A type that is newer than this table is left for the runtime to judge.
             block, block_bytes = BLOCKS.get(type, (1, 0))
-            end = max(end, offset + -(-elements // block) * block_bytes)
+            size = -(-elements // block) * block_bytes
+            found.append(GgufTensor(name, shape, type, offset, size))
+            end = max(end, offset + size)
             parameters += elements
         start = -(-self._at // alignment) * alignment
         if count and start + end > self._size:
             raise _broken(self._path, f"truncated: needs {start + end:,} bytes, has {self._size:,}")
+        self._refuse_shared_bytes(found)
+        self._tensors = [replace(tensor, offset=start + tensor.offset) for tensor in found]
         return parameters
+
+    def _refuse_shared_bytes(self, tensors: list[GgufTensor]) -> None:
+        """Each tensor has a name of its own and bytes of its own."""
+        if len({tensor.name for tensor in tensors}) < len(tensors):
+            raise _broken(self._path, "two of its tensors have the same name")
+        placed = sorted(tensors, key=lambda tensor: tensor.offset)
+        for one, next_one in pairwise(placed):
+            if next_one.offset < one.offset + one.size_bytes:
+                raise _broken(
+                    self._path,
+                    f"its tensors '{one.name[:80]}' and '{next_one.name[:80]}' share bytes",
+                )
 
     # --- what the values mean ---------------------------------------------------------------
 
@@ -351,8 +438,6 @@ class _Header:
         return value if isinstance(value, list) else []
 
     def _with_tokens(self, info: GgufInfo) -> GgufInfo:
-        from dataclasses import replace
-
         kinds = self._token_kinds()
         wanted = {n for n, kind in enumerate(kinds) if kind in (_CONTROL, _USER_DEFINED)}
         texts = self._token_texts(wanted | {info.bos_id, info.eos_id})

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
+from inglenook.errors import UserError
+from inglenook.models.quantised_names import same_quantisation, without_quantisation
 from inglenook.models.reference import Reference, parse_reference
+from inglenook.settings import Settings
 from inglenook.types import FetchPart
 
-__all__ = ["Catalog", "KnownFile", "KnownModel", "KnownSource", "load_catalog", "parse_catalog"]
+__all__ = [
+    "Catalog",
+    "KnownFile",
+    "KnownModel",
+    "KnownSource",
+    "load_catalog",
+    "parse_catalog",
+    "with_mirror",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +116,15 @@ class Catalog:
         }
 
     def find(self, reference: Reference) -> KnownModel | None:
-        """The model of that name or alias, or None."""
-        return self._by_key.get(reference.key)
+        """The model of that name or alias, or None; its tag may end in its quantisation."""
+        found = self._by_key.get(reference.key)
+        if found is not None:
+            return found
+        for shorter, kind in without_quantisation(reference):
+            found = self._by_key.get(shorter.key)
+            if found is not None and same_quantisation(found.quantisation, kind):
+                return found
+        return None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,3 +177,26 @@ def _download(table: Mapping[str, Any]) -> tuple[str, int]:
     if "download_bytes" in table:
         return address.partition("/")[0], table["download_bytes"]
     return address, table["size_bytes"]
+
+
+def with_mirror(known: KnownModel, settings: Settings) -> KnownModel:
+    """The model with the configured mirror as the first source of each file.
+
+    `models.mirror` is an address under which files lie as `sha256-HEX`. Raises `UserError`.
+    """
+    mirror = settings.extra.get("models", {}).get("mirror")
+    if mirror is None:
+        return known
+    if not isinstance(mirror, str) or not mirror.startswith(("https://", "http://")):
+        raise UserError(
+            f"{settings.paths.config_file}: 'models.mirror' must be an address.",
+            hint="It looks like https://HOST/PATH; the files below it are named sha256-HEX.",
+        )
+    return replace(known, files=tuple(_mirrored(file, mirror.rstrip("/")) for file in known.files))
+
+
+def _mirrored(file: KnownFile, mirror: str) -> KnownFile:
+    address = f"{mirror}/sha256-{file.sha256}"
+    part = FetchPart(address, file.sha256, file.size_bytes)
+    source = KnownSource("mirror", (part,), ((address, file.size_bytes),))
+    return replace(file, sources=(source, *file.sources))

@@ -6,7 +6,6 @@ blob has the sha256 that names it. So whatever interrupts a writer, readers see 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 
 from inglenook.errors import ModelBrokenError, ModelNotFoundError, StoreError, UserError
+from inglenook.models.checked_files import CheckedFiles, changed_error, seen_now
+from inglenook.models.genai_folder import FORMAT as GENAI
 from inglenook.models.known import Catalog, load_catalog
 from inglenook.models.manifest import (
     CONFIG,
@@ -28,6 +29,11 @@ from inglenook.models.manifest import (
     config_bytes,
     go_json,
     parse_manifest,
+)
+from inglenook.models.quantised_names import (
+    nearest_names,
+    same_quantisation,
+    without_quantisation,
 )
 from inglenook.models.record import ModelFacts, ModelRecord, read_record, size_label
 from inglenook.models.reference import Reference, parse_reference
@@ -95,14 +101,25 @@ class Library:
         root: The store that is written to; made when something is first added.
         extra_roots: Stores of other programs, such as Ollama's; they are only read.
         catalog: The known models, for aliases and suggestions.
+        tell: Hears when a file that changed on the disk is compared again, which takes a while.
+        keep_unused: Whether `tidy` leaves what no model uses.
     """
 
     def __init__(
-        self, root: Path, extra_roots: tuple[Path, ...] = (), *, catalog: Catalog | None = None
+        self,
+        root: Path,
+        extra_roots: tuple[Path, ...] = (),
+        *,
+        catalog: Catalog | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
+        keep_unused: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._keep_unused = keep_unused
         self.root = root
         self.extra_roots = extra_roots
         self._catalog = catalog
+        self._tell = tell
+        self._checked = CheckedFiles(root, self.scratch)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -121,12 +138,33 @@ class Library:
 
         Raises:
             ModelNotFoundError: It is not here; the hint says how to get it.
-            ModelBrokenError: A file of it is missing or has another size than it should.
+            ModelBrokenError: A file of it is missing, has another size than it should, or changed
+                since it was compared with its sha256 (see `checked_files`).
         """
         record, manifest = self._read(self._find(reference))
-        for layer in manifest.layers:
-            _check_size(record, layer)
-        return record.model_files()
+        blobs = tuple((_check_size(record, layer), layer.sha256) for layer in manifest.blobs)
+        self._checked.require_unchanged(record.name, blobs, self._tell, self._mend(record))
+        files = self._side_by_side(record)
+        return replace(files, seen={name: seen_now(path) for name, path in files.files.items()})
+
+    def _side_by_side(self, record: ModelRecord) -> ModelFiles:
+        """The files of a record; where they find each other by name, in a folder of links."""
+        files = record.model_files()
+        if files.format != GENAI:
+            return files
+        from inglenook.models.linked_folder import linked_folder
+
+        linked = linked_folder(self.root, self.scratch, record.digest, record.files)
+        return replace(files, files=linked)
+
+    def _mend(self, record: ModelRecord) -> str:
+        """How to have a damaged model whole again."""
+        if record.read_only:
+            return f"It belongs to the store {record.root}: fetch it again with its own program."
+        known = self.catalog.find(parse_reference(record.name))
+        if known is not None:
+            return f"It is not opened. Fetch it again: nook pull {record.name}"
+        return f"It is not opened. Remove it with `nook rm {record.name}`, and fetch it again."
 
     def show(self, reference: str) -> ModelRecord:
         """All that is known of a model, its GGUF header included. Raises as `get` does."""
@@ -196,13 +234,11 @@ class Library:
         record, manifest = self._read(self._find(reference))
         for layer in manifest.blobs:
             path = _check_size(record, layer)
+            seen = seen_now(path)
             actual = file_sha256(path, between)
+            self._checked.note_compared(path, seen, equal=actual == layer.sha256)
             if actual != layer.sha256:
-                raise ModelBrokenError(
-                    f"{path} of {record.name} has changed: it should have the sha256 "
-                    f"{layer.sha256} and has {actual}.",
-                    hint=f"Fetch it again: nook rm {record.name} && nook pull {record.name}",
-                )
+                raise changed_error(path, record.name, layer.sha256, actual, self._mend(record))
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -220,6 +256,7 @@ class Library:
             for file in files:
                 move_into_place(file.path, blobs / f"sha256-{file.sha256}")
             manifest = self._write_layers(files, format, facts)
+            self._checked.note(self.blob(layer.sha256) for layer in manifest.blobs)
             write_atomically(entry.path, manifest.as_bytes(), self.scratch)
         return self._read(entry)[0]
 
@@ -242,6 +279,7 @@ class Library:
             replaced = self._blobs_of(entry) if entry.path.is_file() else ()
             for sha256, path in files.items():
                 move_into_place(path, self.blob(sha256))
+            self._checked.note(map(self.blob, files))
             for layer in manifest.blobs:
                 path = self.blob(layer.sha256)
                 if not path.is_file() or path.stat().st_size != layer.size_bytes:
@@ -256,7 +294,7 @@ class Library:
     def add_file(
         self, reference: str, path: Path, between: Callable[[], None] = lambda: None
     ) -> ModelRecord:
-        """Copy a local model in: a `.gguf` file or an embedder's folder.
+        """Copy a local model in: a `.gguf` file, or the folder of a language model or embedder.
 
         `between` is called after each piece and may raise, to cancel. Raises `ModelBrokenError`
         if it is not whole, `UserError` if it is neither, `StoreError`.
@@ -266,20 +304,18 @@ class Library:
             files_from_path,
             local_facts,
             require_copyable,
+            with_tokenizer_files,
         )
+        from inglenook.models.staging import staging_folder
 
         parsed = parse_reference(reference)
         model = files_from_path(path)
         require_copyable(model)
         facts = local_facts(model)
-        copies = []
-        try:
-            for name, source in model.files.items():
-                copies.append(copy_hashed(name, source, self.scratch, between))
+        with staging_folder(self.scratch) as staged:
+            files = with_tokenizer_files(model)
+            copies = [copy_hashed(n, source, staged, between) for n, source in files.items()]
             return self.add(parsed.full, tuple(copies), format=model.format, facts=facts)
-        finally:
-            for copy in copies:
-                copy.path.unlink(missing_ok=True)
 
     def remove(self, reference: str) -> tuple[str, int]:
         """Take a model out: its manifest first, then the blobs that no other model uses.
@@ -300,8 +336,13 @@ class Library:
             _remove_empty_parents(entry.path, self.root / "manifests")
             return name, self._drop_unused(blobs)
 
+    def tidy(self) -> None:
+        """Delete what a pull left over, as `prune` does, unless unused files are to be kept."""
+        if not self._keep_unused():
+            self.prune()
+
     def prune(self) -> int:
-        """Delete what interruptions left: blobs of no manifest, imports; the bytes freed."""
+        """Delete what interruptions left: blobs of no manifest, imports, copies; the bytes."""
         from inglenook.models.staging import drop_unfinished
 
         blobs = self.root / "blobs"
@@ -337,9 +378,24 @@ class Library:
         for entry in self._entries():
             if entry.reference.key in keys:
                 return entry
-        raise self._not_found(wanted)
+        return self._find_quantised(wanted)
 
-    def _not_found(self, wanted: Reference) -> ModelNotFoundError:
+    def _find_quantised(self, wanted: Reference) -> _Entry:
+        """A model whose tag leaves its quantisation out. Raises `ModelNotFoundError`."""
+        other = ""
+        for shorter, kind in without_quantisation(wanted):
+            known = self.catalog.find(shorter)
+            keys = {shorter.key, parse_reference(known.name).key if known else shorter.key}
+            for entry in self._entries():
+                if entry.reference.key not in keys:
+                    continue
+                actual = self._record_or_problem(entry).quantisation
+                if same_quantisation(actual, kind):
+                    return entry
+                other = f"{entry.reference} is here, in {actual or 'an unknown quantisation'}. "
+        raise self._not_found(wanted, other)
+
+    def _not_found(self, wanted: Reference, other: str) -> ModelNotFoundError:
         known = self.catalog.find(wanted)
         if known is not None:
             return ModelNotFoundError(
@@ -347,8 +403,8 @@ class Library:
                 hint=f"Get it with: nook pull {known.name}",
             )
         here = [str(entry.reference) for entry in self._entries()]
-        close = difflib.get_close_matches(str(wanted), [*here, *self.catalog.names], n=1)
-        hint = f"Did you mean {close[0]}? " if close else ""
+        close = nearest_names(str(wanted), [*here, *self.catalog.names])
+        hint = other or (f"Did you mean {close[0]}? " if close else "")
         hint += f"On this machine: {', '.join(sorted(set(here))) or 'none'}. "
         hint += f"`nook pull` knows: {', '.join(self.catalog.names)}."
         return ModelNotFoundError(f"There is no model {wanted}.", hint=hint)
@@ -437,6 +493,9 @@ class Library:
         return tuple(layer.sha256 for layer in manifest.blobs)
 
     def _drop_unused(self, candidates: tuple[str, ...]) -> int:
+        from inglenook.models.linked_folder import drop_folders
+
+        drop_folders(self.root, (_manifest_digest(entry) for entry in self._entries()))
         used = self._used_blobs()
         if used is None:
             return 0
@@ -468,6 +527,10 @@ def _reference_of(path: Path) -> Reference | None:
         return parse_reference(f"{host}/{namespace}/{model}:{tag}")
     except UserError:
         return None  # Not a manifest: a .DS_Store, an editor's backup.
+
+
+def _manifest_digest(entry: _Entry) -> str:
+    return hashlib.sha256(_read_manifest(entry)).hexdigest()
 
 
 def _read_manifest(entry: _Entry) -> bytes:

@@ -10,14 +10,26 @@ from typing import Any
 
 from inglenook.errors import UserError
 from inglenook.models.embedder_folder import DATA_OF_ONNX, embedder_from_folder
-from inglenook.models.genai_folder import FORMAT, genai_from_folder, is_genai_folder
+from inglenook.models.genai_folder import (
+    BESIDE_TOKENIZER,
+    CONFIG,
+    FORMAT,
+    genai_from_folder,
+    is_genai_folder,
+)
 from inglenook.models.gguf import read_gguf
 from inglenook.models.library import NewFile
 from inglenook.models.record import ModelFacts, size_label
 from inglenook.models.storage import PIECE_BYTES, disk_errors
 from inglenook.types import ModelFiles
 
-__all__ = ["copy_hashed", "files_from_path", "local_facts", "require_copyable"]
+__all__ = [
+    "copy_hashed",
+    "files_from_path",
+    "local_facts",
+    "require_copyable",
+    "with_tokenizer_files",
+]
 
 _ENDS_BYTES = 1024 * 1024
 
@@ -68,21 +80,25 @@ def _quick_digest(path: Path) -> str:
 
 
 def require_copyable(model: ModelFiles) -> None:
-    """Raise `UserError` for ONNX models in several files: they find each other by their names."""
-    if model.format == FORMAT:
-        raise UserError(
-            f"{model.reference} is a model of several files that belong together, and cannot be"
-            " copied.",
-            hint="Use it where it lies, in an Assistantfile:"
-            f" FROM {Path(model.reference).absolute()}",
-        )
+    """Raise `UserError` for an embedder in several files: they find each other by their names."""
     data = [name for name in model.files if name in DATA_OF_ONNX]
-    if data:
+    if data and model.format != FORMAT:
         raise UserError(
             f"{model.reference} keeps its weights in {data[0]}, apart from its graph, and cannot"
             " be copied.",
             hint=f"Use it where it lies: EMBEDDER {model.reference}",
         )
+
+
+def with_tokenizer_files(model: ModelFiles) -> dict[str, Path]:
+    """All files of a model, those too that a language model's folder need not have."""
+    files = dict(model.files)
+    if model.format == FORMAT:
+        folder = model.files[CONFIG].parent
+        for name in BESIDE_TOKENIZER:
+            if (folder / name).is_file():
+                files[name] = folder / name
+    return files
 
 
 def local_facts(model: ModelFiles) -> ModelFacts:
@@ -97,6 +113,8 @@ def local_facts(model: ModelFiles) -> ModelFacts:
             licence=info.licence,
         )
     details: Mapping[str, Any] = model.details
+    if model.format == FORMAT:
+        return ModelFacts(family=details["family"], context_length=details["context_length"])
     return ModelFacts(
         family=details["family"],
         context_length=details["max_tokens"],

@@ -7,10 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from inglenook.errors import ContextOverflowError, UserError
+from inglenook.models.grammar_checks import require_usable_form
+from inglenook.models.json_grammar import gbnf_of_schema
+from inglenook.models.token_logprobs import MOST_ALTERNATIVES
 from inglenook.types import GenerateRequest, RuntimeOptions
 
 __all__ = [
     "SAMPLING_DEFAULTS",
+    "grammar_of",
     "require_cache_kind",
     "require_honoured",
     "require_known_tokens",
@@ -37,8 +41,14 @@ _AT_OPEN = frozenset({"num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread
 _OF_REQUEST = MappingProxyType({"stop": "stop", "seed": "seed", "num_predict": "max_tokens"})
 
 
-def require_honoured(request: GenerateRequest, runtime: str) -> None:
-    """Raise `UserError` for what a runtime without tools and logprobs cannot honour."""
+def require_honoured(request: GenerateRequest, runtime: str, *, logprobs: bool = False) -> None:
+    """Raise `UserError` for what a runtime that takes tokens cannot honour.
+
+    Args:
+        request: The request.
+        runtime: Its name.
+        logprobs: Whether it can report them.
+    """
     if not request.tokens:
         raise UserError(f"The runtime '{runtime}' needs a prompt of at least one token id.")
     for name, value in request.parameters.items():
@@ -48,11 +58,21 @@ def require_honoured(request: GenerateRequest, runtime: str) -> None:
             )
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UserError(f"PARAMETER {name} must be a number, not {value!r}.")
-    for name, given in (("tools", request.tools), ("logprobs", request.logprobs)):
+    unknown = {"tools": request.tools, "logprobs": request.logprobs and not logprobs}
+    for name, given in unknown.items():
         if given:
             raise UserError(f"The runtime '{runtime}' has no {name}.")
-    if request.json_schema is not None and request.grammar is not None:
-        raise UserError("An answer can follow a JSON schema or a grammar, not both.")
+    if not 0 <= request.logprobs <= MOST_ALTERNATIVES:
+        raise UserError(f"logprobs takes 0 to {MOST_ALTERNATIVES}, not {request.logprobs}.")
+    require_usable_form(request)
+
+
+def grammar_of(request: GenerateRequest) -> str | None:
+    """The grammar (GBNF) that the answer must follow, also where a JSON schema says which.
+
+    Raises `UserError` for a schema that no grammar can follow.
+    """
+    return request.grammar if request.json_schema is None else gbnf_of_schema(request.json_schema)
 
 
 def require_room(prompt_tokens: int, context_length: int, reference: str) -> None:

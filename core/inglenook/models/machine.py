@@ -17,7 +17,15 @@ from typing import Any
 
 from inglenook.models.linux_devices import SystemDevice, linux_devices, read_text
 
-__all__ = ["FEATURES", "CpuTimes", "Machine", "SystemDevice", "machine_form", "read_machine"]
+__all__ = [
+    "FEATURES",
+    "CpuTimes",
+    "Machine",
+    "SystemDevice",
+    "computing_threads",
+    "machine_form",
+    "read_machine",
+]
 
 FEATURES = {
     "avx": "avx",
@@ -99,6 +107,22 @@ def read_machine(root: Path = Path("/")) -> Machine:
     if sys.platform == "win32":
         return _windows()
     return _linux(root)
+
+
+def computing_threads(root: Path = Path("/")) -> int:
+    """How many threads may compute at the same time without slowing each other.
+
+    That is one for each physical core that this process may use, and no more than a container may
+    have of the processors. `root` is where `/proc` and `/sys` are (Linux).
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, (os.cpu_count() or 2) // 2)
+    folder = root / "sys/devices/system/cpu"
+    allowed = os.sched_getaffinity(0)
+    said = (read_text(folder / f"cpu{n}/topology/thread_siblings_list") for n in allowed)
+    cores = len({text.strip() or str(n) for n, text in zip(allowed, said, strict=True)})
+    quota, period = _cpu_quota(root)
+    return max(1, min(cores, quota // period)) if quota and period else cores
 
 
 def machine_form(machine: Machine) -> dict[str, Any]:

@@ -6,15 +6,12 @@ and checked are kept through any interruption, and are not fetched again.
 
 from __future__ import annotations
 
-import difflib
-import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from inglenook.errors import (
-    Cancelled,
     MissingDependencyError,
     ModelBrokenError,
     ModelNotFoundError,
@@ -23,9 +20,26 @@ from inglenook.errors import (
     UserError,
 )
 from inglenook.host import Host
-from inglenook.models.known import KnownFile, KnownModel, KnownSource
+from inglenook.models.known import KnownFile, KnownModel, KnownSource, with_mirror
 from inglenook.models.library import Library, NewFile
-from inglenook.models.record import ModelFacts, ModelRecord
+from inglenook.models.model_finders import (
+    Finder,
+    finder_of,
+    similar_names,
+    source_options,
+    unknown_model,
+)
+from inglenook.models.pull_events import (
+    Preparing,
+    Pulled,
+    PullEvent,
+    PullPlan,
+    Stopper,
+    Verifying,
+)
+from inglenook.models.pull_found import PullWishes, plain_name, pull_found
+from inglenook.models.pull_turns import in_turn
+from inglenook.models.record import ModelFacts
 from inglenook.models.reference import parse_reference
 from inglenook.models.storage import disk_errors, file_sha256, require_space
 from inglenook.models.workbench import Workbench, clear_leftovers
@@ -33,70 +47,9 @@ from inglenook.protocols import ModelSource
 from inglenook.settings import Settings
 from inglenook.types import CancelToken, FetchPart, FetchProgress, Notice
 
-__all__ = ["Preparing", "PullEvent", "PullPlan", "Pulled", "Verifying", "pull"]
+__all__ = ["Preparing", "PullEvent", "PullPlan", "PullWishes", "Pulled", "Verifying", "pull"]
 
 _LEFTOVER_AGE_S = 24 * 3600
-_WAIT_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PullPlan:
-    """What is about to be fetched, and from where. Nothing was contacted yet.
-
-    Args:
-        reference: The model.
-        scheme: The model source: `pip`, `file`, ….
-        hosts: The hosts that it will speak to; empty for none.
-        licence: The SPDX name of the licence of the weights; "" if unknown.
-        size_bytes: The size of the model on disk.
-        download_bytes: What is still to come from this source.
-        parts: How many parts are still to come.
-        kept_parts: How many parts an earlier pull has left, checked.
-    """
-
-    reference: str
-    scheme: str
-    hosts: tuple[str, ...]
-    licence: str
-    size_bytes: int
-    download_bytes: int
-    parts: int
-    kept_parts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verifying:
-    """A file or part is being compared with its sha256."""
-
-    reference: str
-    name: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preparing:
-    """The model is here; what its embedder makes of it once is being made."""
-
-    reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """The end: the model is visible in the library.
-
-    Args:
-        record: The model.
-        already_there: Nothing had to be done.
-        fetched_parts: How many parts were fetched this time.
-    """
-
-    record: ModelRecord
-    already_there: bool = False
-    fetched_parts: int = 0
-
-
-PullEvent = PullPlan | Notice | FetchProgress | Verifying | Preparing | Pulled
-"""A pull ends in exactly one `Pulled`, or raises. A `PullPlan` precedes every contact."""
 
 
 def pull(
@@ -106,31 +59,41 @@ def pull(
     settings: Settings,
     cancel: CancelToken,
     source: str | None = None,
+    wishes: PullWishes = PullWishes(),  # noqa: B008 - it is frozen
 ) -> Iterator[PullEvent]:
     """Bring a model into the library.
 
     Args:
-        reference: A name of the catalog; with `source="file:PATH"` any name. A path, such as
+        reference: A name of the catalog, or one that a source finds: qwen2.5:3b,
+            hf.co/ORG/REPO, https://…; with `source="file:PATH"` any name. A path, such as
             ./folder, is added under its own last name.
         library: Where it goes.
         host: Makes the model sources.
         settings: `sources` orders and restricts the schemes.
         cancel: Ends it with `Cancelled`; checked parts are kept.
         source: The only scheme to use, such as `pip`, or `file:PATH`.
+        wishes: What else the user said.
 
     Raises:
-        ModelNotFoundError: The catalog does not know it.
+        ModelNotFoundError: Neither the catalog nor a source knows it.
         PullError: No source could deliver it.
         ModelBrokenError: What came does not have the promised sha256.
         StoreError: The disk is full or cannot be written.
     """
     if source is None and reference.startswith((".", "/", "~")):
-        reference, source = _named_after(Path(reference), library), f"file:{reference}"
+        source = f"file:{reference}"
+        reference = wishes.name or _named_after(Path(reference), library)
+        wishes = replace(wishes, name="")
+    known = _in_catalog(reference, library)
+    finder = finder_of(reference, source, known, library.catalog, host, settings)
+    if finder is not None:
+        yield from _found(reference, finder, library, host, settings, cancel, wishes)
+        return
     wanted = parse_reference(reference)
-    known = library.catalog.find(wanted)
     scheme, _, address = (source or "").partition(":")
     if known is None and not address:
-        raise _unknown(str(wanted), library)
+        raise unknown_model(str(wanted), library.catalog)
+    _require_none(wishes)
     name = known.name if known else wanted.full
     unfinished = Workbench(library.scratch, parse_reference(name)).folder.exists()
     if not unfinished and library.has(name):
@@ -139,45 +102,71 @@ def pull(
     if known is None:
         yield from _add_local(str(wanted), scheme, address, library, cancel)
         return
+    known = with_mirror(known, settings)
     sources = _given_sources(known, scheme, address) if source else {}
     order = (scheme,) if source else settings.sources or known.every_scheme
-    work = _Pull(known, library, cancel, order, sources)
+    work = _Pull(known, library, cancel, order, sources, settings)
     with disk_errors(library.root):
         yield from work.run(_makers(host), strict=bool(source))
+
+
+def _found(
+    reference: str,
+    finder: Finder,
+    library: Library,
+    host: Host,
+    settings: Settings,
+    cancel: CancelToken,
+    wishes: PullWishes,
+) -> Iterator[PullEvent]:
+    try:
+        yield from pull_found(reference, finder, library, host, settings, cancel, wishes)
+    except ModelNotFoundError as error:
+        close = [] if finder.prefix else similar_names(reference, library.catalog)
+        hint = f"{error.hint} Did you mean {close[0]}?" if close else error.hint
+        raise ModelNotFoundError(error.message, hint=hint.strip()) from error
+
+
+def _in_catalog(reference: str, library: Library) -> KnownModel | None:
+    """The known model of that name; None for an address too, which is no reference."""
+    try:
+        return library.catalog.find(parse_reference(reference))
+    except UserError:
+        return None
+
+
+def _require_none(wishes: PullWishes) -> None:
+    """Raise `UserError` for what can only be said of a model that a source finds."""
+    if wishes.name:
+        raise UserError(
+            "--name is for addresses and paths; this model has a name.",
+            hint="Give it another one afterwards: nook cp NAME OTHER",
+        )
+    if wishes.sha256:
+        raise UserError(
+            "--sha256 is for files from an address.", hint="The sha256 of this one is known."
+        )
 
 
 def _named_after(path: Path, library: Library) -> str:
     """What a model at a path is called: the name of its file or folder, as references allow."""
     path = path.expanduser().resolve()
     name = path.stem if path.is_file() else path.name
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:70] or "model"
+    name = plain_name(name)
     # A known name stands for other bytes.
     return f"{name}-local" if library.catalog.find(parse_reference(name)) else name
-
-
-def _unknown(name: str, library: Library) -> ModelNotFoundError:
-    names = [known for model in library.catalog.models for known in (model.name, *model.aliases)]
-    close = difflib.get_close_matches(name, names, n=1) or difflib.get_close_matches(
-        name.removesuffix(":latest"), names, n=1
-    )
-    hint = f"Did you mean {close[0]}? " if close else ""
-    return ModelNotFoundError(
-        f"No known model is called {name}.",
-        hint=f"{hint}Known are: {', '.join(library.catalog.names)}. "
-        "A file of your own can be added with --source file:PATH.",
-    )
 
 
 def _add_local(
     name: str, scheme: str, address: str, library: Library, cancel: CancelToken
 ) -> Iterator[PullEvent]:
     if scheme != "file":
-        raise _unknown(name, library)
+        raise unknown_model(name, library.catalog)
     path = Path(address).expanduser()
     whole = (path,) if path.is_file() else path.rglob("*")
     size = sum(file.stat().st_size for file in whole if file.is_file())
     yield PullPlan(name, scheme, (), "", size, size, 1, 0)
-    record = library.add_file(name, path, _Stopper(cancel))
+    record = library.add_file(name, path, Stopper(cancel))
     yield Pulled(library.show(record.name), fetched_parts=1)
 
 
@@ -215,17 +204,6 @@ def _makers(host: Host) -> dict[str, tuple[Host, str]]:
     }
 
 
-class _Stopper:
-    """Raises `Cancelled` between the pieces of a long operation once the token says so."""
-
-    def __init__(self, cancel: CancelToken) -> None:
-        self._cancel = cancel
-
-    def __call__(self) -> None:
-        if self._cancel.cancelled:
-            raise Cancelled("The pull was stopped.", hint="Pull again to go on where it ended.")
-
-
 class _Pull:
     """One pull of one known model."""
 
@@ -236,13 +214,15 @@ class _Pull:
         cancel: CancelToken,
         order: tuple[str, ...],
         given: Mapping[str, KnownSource],
+        settings: Settings,
     ) -> None:
         self._known = known
         self._library = library
         self._cancel = cancel
         self._order = order
         self._given = given
-        self._stop = _Stopper(cancel)
+        self._settings = settings
+        self._stop = Stopper(cancel)
         self._bench = Workbench(library.scratch, parse_reference(known.name), self._stop)
         self._finished: dict[str, Path] = {}
         self._fetched = 0
@@ -254,23 +234,13 @@ class _Pull:
                 f"There is no model source '{self._order[0]}'.",
                 hint=f"There are: {', '.join(sorted(makers)) or 'none; see `nook plugins`'}.",
             )
-        told = False
-        while True:
-            with self._bench.held() as mine:
-                if mine:
-                    yield from self._run_alone(makers)
-                    return
-            if not told:
-                told = True
-                message = f"Another pull of {self._known.name} is running; waiting for it."
-                yield Notice("waiting", message)
-            self._cancel.wait(_WAIT_S)
-            self._stop()
+        name = self._known.name
+        yield from in_turn(self._bench, name, self._cancel, lambda: self._run_alone(makers))
 
     def _run_alone(self, makers: Mapping[str, tuple[Host, str]]) -> Iterator[PullEvent]:
         if self._library.has(self._known.name):
             self._bench.clear()
-            self._library.prune()
+            self._library.tidy()
             yield Pulled(self._library.show(self._known.name), already_there=True)
             return
         clear_leftovers(self._library.scratch, self._bench.folder, time.time() - _LEFTOVER_AGE_S)
@@ -283,7 +253,7 @@ class _Pull:
             facts=_facts(self._known),
         )
         self._bench.clear()
-        self._library.prune()
+        self._library.tidy()
         yield Pulled(self._library.show(self._known.name), fetched_parts=self._fetched)
 
     @property
@@ -319,7 +289,9 @@ class _Pull:
                 yield Notice("source-failed", f"{failure} Trying '{scheme}:' instead.")
             host, name = makers[scheme]
             try:
-                yield from self._fetch_from(host.make_model_source(name), scheme, able)
+                options = source_options(host, name, self._settings)
+                source = host.make_model_source(name, options)
+                yield from self._fetch_from(source, scheme, able)
             except (PullError, ModelBrokenError, MissingDependencyError) as error:
                 failure = error
         if self._missing:
@@ -356,9 +328,11 @@ class _Pull:
             parts=len(to_come),
             kept_parts=sum(held.values()) + len(self._finished),
         )
-        missing = sum(file.size_bytes for file, _ in able) - self._bench.kept_bytes
+        there = self._bench.kept_bytes + self._bench.resumable_bytes
+        missing = sum(file.size_bytes for file, _ in able) - there
         # A package and the part taken from it lie on the disk together for a while.
-        extra = max(downloads.values(), default=0) + _largest_joined_part(able)
+        packages = set(downloads) - {part.address for part in to_come}
+        extra = max((downloads[what] for what in packages), default=0) + _largest_joined_part(able)
         require_space(self._library.scratch, max(missing, 0) + extra)
         for file, has in able:
             yield from self._fetch_file(source, file, has, held[file.name])
@@ -391,8 +365,11 @@ class _Pull:
 
     def _fetch_part(self, source: ModelSource, part: FetchPart, label: str) -> Iterator[PullEvent]:
         target = self._bench.target
-        for progress in source.fetch(part, target, self._cancel):
-            yield FetchProgress(label, progress.done_bytes, progress.total_bytes)
+        for event in source.fetch(part, target, self._cancel):
+            if isinstance(event, Notice):
+                yield event
+            else:
+                yield FetchProgress(label, event.done_bytes, event.total_bytes)
         self._stop()
         if not target.is_file():
             raise PullError(f"The source delivered nothing for {part.address}.")

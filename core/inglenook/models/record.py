@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inglenook.errors import ModelBrokenError
+from inglenook.models.genai_folder import FORMAT as GENAI
 from inglenook.models.manifest import (
     DETAILS_KEY,
     LICENCE,
@@ -92,6 +93,7 @@ class ModelRecord:
     def model_files(self) -> ModelFiles:
         """The files, for a runtime or an embedder to open."""
         main = next(iter(self.files.values()), None)
+        digest = main.name.removeprefix("sha256-") if main else ""
         facts = {
             "family": self.family,
             "licence": self.licence,
@@ -104,7 +106,8 @@ class ModelRecord:
             reference=self.name,
             format=self.format,
             files=self.files,
-            digest=main.name.removeprefix("sha256-") if main else "",
+            # Of several files that are one model the manifest names all.
+            digest=self.digest if self.format == GENAI else digest,
             details={**{key: value for key, value in facts.items() if value}, **self.details},
         )
 

@@ -1,6 +1,6 @@
-"""Where an import gathers what it has not checked yet: a folder that nobody else looks into.
+"""Where an import or a copy gathers what is not whole yet: a folder that nobody else looks into.
 
-What a killed import left there is of no use and is deleted by the next one, or by a prune.
+What a killed one left there is of no use and is deleted by the next one, or by a prune.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inglenook.models.storage import disk_errors
@@ -41,7 +41,7 @@ def staging_folder(scratch: Path) -> Iterator[Path]:
 
 
 def drop_unfinished(scratch: Path) -> int:
-    """Delete the folders of imports that run no more; the bytes that were freed."""
+    """Delete the folders of imports and copies that run no more; the bytes that were freed."""
     from filelock import FileLock, Timeout
 
     freed = 0
@@ -49,7 +49,8 @@ def drop_unfinished(scratch: Path) -> int:
         try:
             with FileLock(lock, timeout=0):
                 folder = lock.with_suffix("")
-                freed += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+                with suppress(OSError):  # What it frees is told; it goes all the same.
+                    freed += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
                 shutil.rmtree(folder, ignore_errors=True)
         except Timeout:
             continue  # It runs right now.

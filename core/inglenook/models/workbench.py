@@ -1,7 +1,8 @@
 """Where a pull gathers the pieces of one model: a folder that survives an interruption.
 
 What lies there under the name `sha256-<hex>` was checked before it got that name, and a joined
-file is checked piece by piece when it is taken up again. All else is thrown away.
+file is checked piece by piece when it is taken up again. A source may keep what it goes on with, as
+`fetch/resume-…`. All else is thrown away.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from inglenook.types import FetchPart
 __all__ = ["Workbench", "clear_leftovers"]
 
 _KEPT = re.compile(r"sha256-[0-9a-f]{64}|joined-.+")
+_RESUMABLE = "resume-*"
+"""What a source goes on with after an interruption; it checks itself whether that is right."""
 
 
 class Workbench:
@@ -78,11 +81,13 @@ class Workbench:
     def accept(self, part: FetchPart, what: str) -> Path:
         """Check what a source wrote and keep it under its sha256; else throw it away.
 
+        Where the part has no sha256, what came is taken.
+
         Raises `ModelBrokenError` with both sha256.
         """
         target = self.folder / "fetch" / "part"
         actual = file_sha256(target, self._between)
-        if actual != part.sha256:
+        if part.sha256 and actual != part.sha256:
             shutil.rmtree(target.parent)
             raise ModelBrokenError(
                 f"{what} is not the file that was promised: {part.address} should have the "
@@ -132,6 +137,12 @@ class Workbench:
         return kept
 
     @property
+    def resumable_bytes(self) -> int:
+        """What the disk gives already to files that a source goes on with."""
+        kept = (p for p in (self.folder / "fetch").glob(_RESUMABLE) if p.is_file())
+        return sum(getattr(s := p.stat(), "st_blocks", s.st_size // 512) * 512 for p in kept)
+
+    @property
     def kept_bytes(self) -> int:
         """The size of all that is kept."""
         return sum(p.stat().st_size for p in self.folder.glob("*-*") if p.is_file())
@@ -177,7 +188,18 @@ def clear_leftovers(scratch: Path, mine: Path, older_than: float) -> None:
 
 def _clear_unfinished(folder: Path) -> None:
     for path in folder.iterdir():
+        if path.is_dir() and not (path.name == "fetch" and any(path.glob(_RESUMABLE))):
+            shutil.rmtree(path)
+        elif path.is_dir():
+            _clear_all_but_resumable(path)
+        elif not _KEPT.fullmatch(path.name):
+            path.unlink()
+
+
+def _clear_all_but_resumable(fetch: Path) -> None:
+    kept = set(fetch.glob(_RESUMABLE))
+    for path in set(fetch.iterdir()) - kept:
         if path.is_dir():
             shutil.rmtree(path)
-        elif not _KEPT.fullmatch(path.name):
+        else:
             path.unlink()

@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from inglenook.errors import RuntimeFailure
+from inglenook.models.checked_files import require_as_seen
+from inglenook.models.grammar_checks import require_usable_form
 from inglenook.processes.worker_process import WorkerGoneError, WorkerProcess
 from inglenook.types import (
     CancelToken,
@@ -68,7 +70,11 @@ class RuntimeWorker:
         return ids
 
     def generate(self, request: GenerateRequest, cancel: CancelToken) -> Iterator[RuntimeEvent]:
-        """Stream one answer; see `Runtime.generate`. A death of the child ends it in `Failed`."""
+        """Stream one answer; see `Runtime.generate`. A death of the child ends it in `Failed`.
+
+        A child that does not hear a cancel while it follows a grammar is ended.
+        """
+        require_usable_form(request)
         if cancel.cancelled:
             # The child would hear of it only after it had begun.
             yield Usage()
@@ -89,6 +95,9 @@ class RuntimeWorker:
                 yield Failed("RuntimeFailure", message, self._hint(error))
             return
         if not ended and cancel.cancelled:
+            if request.grammar is not None or request.json_schema is not None:
+                # It may search for ever for what fits, and nobody else would be answered.
+                self.close()
             yield Usage()
             yield Done("cancelled")
         elif not ended:
@@ -107,6 +116,7 @@ class RuntimeWorker:
                 return process
             if process is not None:
                 process.close()
+            require_as_seen(self._files)
             # Stored before the model is loaded, so that `close` can end the loading.
             process = WorkerProcess(self._load, (self._files, self._options), self._log)
             self._process = process

@@ -153,8 +153,10 @@ class Profile:
 
         Args:
             parent: The profile to build on, itself already complete.
-            folder: The parent's folder, which its FILE lines stay relative to.
+            folder: The parent's folder, which its FILE lines and the paths of its models stay
+                relative to.
         """
+        parent = parent._located(folder) if folder is not None else parent
         inherited = () if self.clear_files else tuple(_at(rule, folder) for rule in parent.files)
         return replace(
             self,
@@ -170,6 +172,16 @@ class Profile:
                 name: getattr(parent, name) if getattr(self, name) is None else getattr(self, name)
                 for name in _REPLACED
             },
+        )
+
+    def _located(self, folder: Path) -> Profile:
+        """The same with the paths of models made absolute; they are relative to `folder`."""
+        return replace(
+            self,
+            models=tuple(_path_at(model, folder) for model in self.models),
+            adapter=_path_at(self.adapter, folder) if self.adapter else self.adapter,
+            embedder=_part_at(self.embedder, folder),
+            reranker=_part_at(self.reranker, folder, folders=True),
         )
 
 
@@ -193,6 +205,29 @@ def _at(rule: FileRule, folder: Path | None) -> FileRule:
     if rule.folder or folder is None:
         return rule
     return replace(rule, folder=str(folder))
+
+
+def _path_at(text: str, folder: Path, *, folders: bool = False) -> str:
+    """What names a model: the path if it is one that starts from `folder`, else the name it is."""
+    path = Path(text).expanduser()
+    if path.is_absolute():
+        return text
+    there = folder / path
+    is_path = text.startswith(".") or path.suffix == ".gguf"
+    is_path = is_path or ("/" in text and there.exists()) or (folders and there.is_dir())
+    return str(there) if is_path else text
+
+
+def _part_at(
+    choice: PartChoice | None, folder: Path, *, folders: bool = False
+) -> PartChoice | None:
+    if choice is None:
+        return None
+    options = dict(choice.options)
+    if "model" in options:
+        options["model"] = _path_at(options["model"], folder, folders=folders)
+        return replace(choice, options=FrozenMapping(options))
+    return replace(choice, name=_path_at(choice.name, folder))
 
 
 def _merged(

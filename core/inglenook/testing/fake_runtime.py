@@ -8,6 +8,7 @@ It is told what to do through `ModelFiles.details`, so that it can be made in a 
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import random
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 from inglenook import errors
 from inglenook.errors import ContextOverflowError, InglenookError, RuntimeFailure, UserError
+from inglenook.models.token_logprobs import MOST_ALTERNATIVES
 from inglenook.types import (
     CancelToken,
     Done,
@@ -29,6 +31,9 @@ from inglenook.types import (
     RuntimeInfo,
     RuntimeOptions,
     TextDelta,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolCallPart,
     Usage,
 )
 
@@ -72,6 +77,8 @@ class FakeScript:
         deaf: Does not hear a cancel.
         prints: What it writes to the process's standard output and error on opening.
         renders_chat: Takes messages instead of token ids.
+        calls_tools: Takes tools, and calls the first one (or the one that must be called) with no
+            arguments.
     """
 
     texts: tuple[str, ...] = ()
@@ -83,6 +90,7 @@ class FakeScript:
     deaf: bool = False
     prints: str = ""
     renders_chat: bool = False
+    calls_tools: bool = False
 
 
 def fake_model(reference: str = "fake:1b", **script: Any) -> ModelFiles:
@@ -116,6 +124,8 @@ class FakeRuntime:
         self._info = RuntimeInfo(
             context_length=self._context_length,
             renders_chat=script.renders_chat,
+            tools=script.calls_tools,
+            logprobs=True,
             chat_template=CHAT_TEMPLATE,
             eos="<|im_end|>",
             control_tokens=tuple(_CONTROL),
@@ -143,6 +153,8 @@ class FakeRuntime:
             id for m in request.messages or () for id in self.tokenize(m.text, special=False)
         )
         usage = Usage(len(prompt), self._reused(prompt, request.reuse_prefix), 0)
+        if request.tools and not cancel.cancelled:
+            return _call(request, usage)
         return self._stream(request, cancel, self._answer(request, turn), usage)
 
     def close(self) -> None:
@@ -154,8 +166,14 @@ class FakeRuntime:
         for name in request.parameters:
             if name not in _PARAMETERS:
                 raise UserError(f"The fake runtime cannot honour PARAMETER {name}.")
-        if request.tools or request.logprobs or request.grammar or request.json_schema:
-            raise UserError("The fake runtime has no tools, logprobs or grammar.")
+        refused = {
+            "tools": request.tools and not self._script.calls_tools,
+            "grammar": request.grammar is not None or request.json_schema is not None,
+            "more than 100 logprobs": not 0 <= request.logprobs <= MOST_ALTERNATIVES,
+        }
+        for name, given in refused.items():
+            if given:
+                raise UserError(f"The fake runtime has no {name}.")
         needed = len(request.tokens or ())
         if needed >= self._context_length:
             raise ContextOverflowError(
@@ -199,7 +217,7 @@ class FakeRuntime:
                 yield Failed("RuntimeFailure", f"{self._files.reference} failed as it was told.")
                 return
             if text := piece[: max(0, end - shown)]:
-                yield TextDelta(text)
+                yield TextDelta(text, _logprobs(piece, request))
             shown += len(piece)
             if shown >= end and stop:
                 break
@@ -210,6 +228,26 @@ class FakeRuntime:
             yield Done("stop", stop_string=stop)
         else:
             yield Done("length", context_full=limit == room)
+
+
+def _call(request: GenerateRequest, usage: Usage) -> Iterator[RuntimeEvent]:
+    named = [tool.name for tool in request.tools if tool.name == request.tool_choice]
+    yield ToolCallDelta(ToolCallPart("call00001", (named or [request.tools[0].name])[0], {}))
+    yield dataclasses.replace(usage, completion_tokens=1)
+    yield Done("tool_calls")
+
+
+def _logprobs(piece: str, request: GenerateRequest) -> tuple[TokenLogprob, ...]:
+    """Each piece counts as one token, which is twice as likely as the next likeliest."""
+    if not request.logprobs:
+        return ()
+    others = [(word, math.log(2.0**-n)) for n, word in enumerate(_others(), 2)]
+    top = [(piece, math.log(0.5)), *others][: request.logprobs]
+    return (TokenLogprob(piece, math.log(0.5), tuple(top)),)
+
+
+def _others() -> Iterator[str]:
+    return (f"{word}{n}" for n in range(MOST_ALTERNATIVES // len(_WORDS)) for word in _WORDS)
 
 
 def _made_up_words(request: GenerateRequest) -> list[str]:

@@ -1,4 +1,7 @@
-"""The conformance kit for model sources: subclass `ModelSourceKit` and fill in its fixtures."""
+"""The conformance kits for model sources: subclass one and fill in its fixtures.
+
+`ModelSourceKit` is for every source, `ModelFinderKit` for those that also find models by name.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from inglenook.errors import Cancelled, PullError
-from inglenook.protocols import ModelSource
-from inglenook.types import CancelToken, FetchPart, FetchProgress
+from inglenook.errors import Cancelled, ModelNotFoundError, PullError, UserError
+from inglenook.models.reference import parse_reference
+from inglenook.protocols import ModelFinder, ModelSource
+from inglenook.types import CancelToken, FetchPart, FetchProgress, ModelOffer, Notice
 
-__all__ = ["ModelSourceKit", "write_wheel"]
+__all__ = ["ModelFinderKit", "ModelSourceKit", "write_wheel"]
 
 
 class ModelSourceKit:
@@ -138,8 +142,102 @@ class ModelSourceKit:
         assert hashlib.sha256(target.read_bytes()).hexdigest() == part.sha256
 
 
+class ModelFinderKit:
+    """What every source must do that finds models by names of its own (`ModelFinder`).
+
+    Fill in three fixtures:
+
+        finder: A source, as its factory makes it; it is a `ModelSource` too.
+        name: A name that it knows.
+        absent_name: A name of the same form that it does not know.
+    """
+
+    @pytest.fixture
+    def finder(self) -> ModelFinder:
+        raise NotImplementedError("fill in the fixture `finder`")
+
+    @pytest.fixture
+    def name(self) -> str:
+        raise NotImplementedError("fill in the fixture `name`")
+
+    @pytest.fixture
+    def absent_name(self) -> str:
+        raise NotImplementedError("fill in the fixture `absent_name`")
+
+    def test_it_implements_both_protocols(self, finder: ModelFinder) -> None:
+        """Fix: give the class `find_hosts` and `find` beside `hosts` and `fetch`."""
+        assert isinstance(finder, ModelFinder)
+        assert isinstance(finder, ModelSource)
+
+    def test_hosts_are_plain_host_names(self, finder: ModelFinder, name: str) -> None:
+        """Fix: return host names, with a port if need be; contact nobody to learn them."""
+        hosts = finder.find_hosts(name)
+        assert isinstance(hosts, tuple)
+        assert [host for host in hosts if not host or "/" in host or "@" in host] == []
+
+    def test_a_malformed_name_is_refused_before_anything_is_asked(
+        self, finder: ModelFinder, name: str
+    ) -> None:
+        """Fix: check the form of a name in `find_hosts`, and raise `UserError`."""
+        with pytest.raises(UserError):
+            finder.find_hosts(f"{name[: name.index('/') + 1] if '/' in name else ''}a b\n:")
+
+    def test_the_search_ends_in_one_offer(self, finder: ModelFinder, name: str) -> None:
+        """Fix: yield notices, then the `ModelOffer`, then nothing."""
+        found = list(finder.find(name, CancelToken()))
+        assert [type(event) for event in found[:-1]] == [Notice] * (len(found) - 1)
+        assert isinstance(found[-1], ModelOffer)
+
+    def test_the_offer_can_be_read_by_core(self, finder: ModelFinder, name: str) -> None:
+        """Fix: a reference by Ollama's rules, files with names of their own and known sizes, and
+        each sha256 in small hex digits or "".
+        """
+        offer = _offer(finder, name)
+        parse_reference(offer.reference)
+        names = [file.name for file in offer.files]
+        assert names
+        assert len(set(names)) == len(names)
+        assert [f for f in offer.files if f.part.size_bytes < 1] == []
+        assert [f for f in offer.files if f.part.sha256.strip("0123456789abcdef")] == []
+
+    def test_every_file_of_the_offer_can_be_fetched(
+        self, finder: ModelFinder, name: str, tmp_path: Path
+    ) -> None:
+        """Fix: `fetch` must deliver what `find` offers, of that size and with that sha256."""
+        assert isinstance(finder, ModelSource)
+        for number, file in enumerate(_offer(finder, name).files):
+            target = tmp_path / str(number) / "part"
+            target.parent.mkdir()
+            _exhaust(finder, file.part, target)
+            data = target.read_bytes()
+            assert len(data) == file.part.size_bytes
+            assert file.part.sha256 in ("", hashlib.sha256(data).hexdigest())
+
+    def test_an_absent_name_is_an_error_with_advice(
+        self, finder: ModelFinder, absent_name: str
+    ) -> None:
+        """Fix: raise `ModelNotFoundError` or `PullError`, with a hint."""
+        with pytest.raises((ModelNotFoundError, PullError)) as caught:
+            list(finder.find(absent_name, CancelToken()))
+        assert caught.value.message.count("\n") == 0
+        assert caught.value.hint
+
+    def test_a_cancelled_token_stops_the_search(self, finder: ModelFinder, name: str) -> None:
+        """Fix: look at `cancel.cancelled` while you wait; raise `Cancelled`."""
+        cancel = CancelToken()
+        cancel.cancel()
+        with pytest.raises(Cancelled):
+            list(finder.find(name, cancel))
+
+
+def _offer(finder: ModelFinder, name: str) -> ModelOffer:
+    return next(e for e in finder.find(name, CancelToken()) if isinstance(e, ModelOffer))
+
+
 def _exhaust(source: ModelSource, part: FetchPart, target: Path) -> list[FetchProgress]:
-    return list(source.fetch(part, target, CancelToken()))
+    """Fetch to the end; the progress without the notices."""
+    events = list(source.fetch(part, target, CancelToken()))
+    return [event for event in events if isinstance(event, FetchProgress)]
 
 
 def write_wheel(folder: Path, name: str, version: str, members: Mapping[str, bytes]) -> Path:

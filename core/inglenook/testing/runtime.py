@@ -16,8 +16,11 @@ The runtime is constructed, not opened: the kit opens it. So it is loaded once f
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import json
+import math
 import pickle
 import threading
 import time
@@ -37,6 +40,9 @@ from inglenook.types import (
     RuntimeEvent,
     RuntimeInfo,
     TextDelta,
+    TokenLogprob,
+    ToolCallDelta,
+    ToolSpec,
     Usage,
 )
 
@@ -59,6 +65,30 @@ _PARAMETERS = {
     "num_keep": 4,
 }
 _CANCEL_S = 1.0
+_TOOL = ToolSpec("clock", "Tells the time.", {"type": "object", "properties": {}})
+_BAD_GRAMMARS = (
+    "",
+    "root ::= (",
+    'rule ::= "a"',
+    "root ::= missing",
+    'root ::= "a"{100000}',
+    'root ::= "a\x00b"',
+    "root ::= " + "(" * 90 + '"a"' + ")" * 90,
+    "root ::= " + " | ".join(f'"{n}"' for n in range(5000)),
+)
+_BAD_SCHEMAS: tuple[dict[str, Any], ...] = (
+    {"type": "nonsense"},
+    {"$ref": "#/nowhere"},
+    {"$ref": "https://example.com/schema.json"},
+    {"const": float("nan")},
+    {"type": "array", "minItems": 10**9},
+    functools.reduce(lambda inner, _: {"properties": {"a": inner}}, range(500), {}),
+)
+_ODD_FORMS: tuple[dict[str, Any], ...] = (
+    {"grammar": 'root ::= root "a" | "a"'},
+    {"json_schema": {"enum": []}},
+)
+"""Some libraries can do something with these."""
 
 
 class RuntimeKit:
@@ -259,6 +289,9 @@ class RuntimeKit:
         if not info.logprobs:
             with pytest.raises(UserError, match="logprobs"):
                 _events(runtime, make(max_tokens=4, logprobs=2))
+        if not info.tools:
+            with pytest.raises(UserError, match="tools"):
+                _events(runtime, make(max_tokens=4, tools=(_TOOL,)))
         if not info.grammar:
             with pytest.raises(UserError, match="grammar"):
                 _events(runtime, make(max_tokens=4, grammar='root ::= "yes"'))
@@ -273,6 +306,98 @@ class RuntimeKit:
         assert _answer(runtime, make(grammar=f'root ::= "{text}"', max_tokens=64)) == text
         request = make(json_schema={"enum": ["yes", "no"]}, max_tokens=16)
         assert json.loads(_answer(runtime, request)) in ("yes", "no")
+
+    def test_a_grammar_that_cannot_be_followed_is_refused_and_harms_nobody(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: call `models.grammar_checks`, and raise `UserError` for what is left."""
+        if not info.grammar or info.renders_chat:
+            return
+        for grammar in _BAD_GRAMMARS:
+            with pytest.raises(UserError, match="grammar"):
+                _events(runtime, make(max_tokens=4, grammar=grammar))
+        for schema in _BAD_SCHEMAS:
+            with pytest.raises(UserError, match="schema"):
+                _events(runtime, make(max_tokens=4, json_schema=schema))
+        for form in _ODD_FORMS:
+            try:
+                assert _done(_events(runtime, make(max_tokens=4, **form)))
+            except UserError:
+                continue
+        assert _done(_events(runtime, make(max_tokens=2, parameters=_GREEDY))).stop_reason
+
+    # --- more than text -----------------------------------------------------------------------
+
+    def test_logprobs_belong_to_the_text_that_they_come_with(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: give each token's figures with the text in which the token begins."""
+        if not info.logprobs:
+            return
+        plain = make(max_tokens=12, parameters=_GREEDY, reuse_prefix=False)
+        events = _events(runtime, dataclasses.replace(plain, logprobs=3))
+        assert _text(events) == _answer(runtime, plain)
+        for event in events:
+            if isinstance(event, TextDelta):
+                assert "".join(one.token for one in event.logprobs) == event.text
+        for one in _logprobs(events):
+            figures = [figure for _, figure in one.top]
+            assert len(one.top) == 3
+            assert figures == sorted(figures, reverse=True)
+            assert one.logprob is not None
+            assert one.logprob <= 0
+            # The likeliest token is taken, so it is the first of them.
+            assert one.logprob == pytest.approx(figures[0], abs=1e-4)
+            assert sum(map(math.exp, figures)) <= 1.0001
+        assert all(not one.logprobs for one in _deltas(_events(runtime, plain)))
+
+    def test_logprobs_of_a_stop_string_are_not_shown(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: hold the figures back with the text; drop those of the stop string."""
+        if not info.logprobs:
+            return
+        request = make(max_tokens=16, parameters=_GREEDY, reuse_prefix=False)
+        whole = _answer(runtime, request)
+        for stop in (whole[-5:], whole[len(whole) // 2 :][:3], whole[-2:] + "\x00 never"):
+            stopped = dataclasses.replace(request, stop=(stop,), logprobs=1)
+            events = _events(runtime, stopped)
+            tokens = [one.token for one in _logprobs(events)]
+            assert "".join(tokens).startswith(_text(events))
+            assert len("".join(tokens[:-1])) < max(1, len(_text(events)))
+
+    def test_logprobs_of_pieces_of_characters_come_with_the_whole_one(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: a token that only begins a character has no text, and comes with it."""
+        if not info.logprobs or not info.grammar:
+            return
+        text = "naïve 🙂 שלום"
+        request = make(grammar=f'root ::= "{text}"', max_tokens=64, logprobs=2)
+        events = _events(runtime, request)
+        assert "".join(one.token for one in _logprobs(events)) == text
+        known = [one for one in _logprobs(events) if one.logprob is not None]
+        assert all(one.token for one in known if not one.top)
+
+    def test_more_alternatives_than_anybody_needs_are_refused(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: refuse `logprobs` below 0 and above 100 with `UserError`."""
+        for count in (-1, 101):
+            with pytest.raises(UserError, match="logprobs"):
+                _events(runtime, make(max_tokens=2, logprobs=count))
+
+    def test_a_tool_that_must_be_called_is_called(
+        self, runtime: Runtime, info: RuntimeInfo, make: MakeRequest
+    ) -> None:
+        """If it fails: do not state `tools`, or honour `tool_choice` with the name of a tool."""
+        if not info.tools:
+            return
+        request = make("What is the time?", tools=(_TOOL,), tool_choice=_TOOL.name, max_tokens=200)
+        events = _events(runtime, request)
+        calls = [event.call for event in events if isinstance(event, ToolCallDelta)]
+        assert [call.name for call in calls] == [_TOOL.name]
+        assert _done(events).stop_reason == "tool_calls"
 
     # --- context ------------------------------------------------------------------------------
 
@@ -436,6 +561,14 @@ def _events(
     runtime: Runtime, request: GenerateRequest, cancel: CancelToken | None = None
 ) -> list[RuntimeEvent]:
     return list(runtime.generate(request, cancel or CancelToken()))
+
+
+def _deltas(events: list[RuntimeEvent]) -> list[TextDelta]:
+    return [event for event in events if isinstance(event, TextDelta)]
+
+
+def _logprobs(events: list[RuntimeEvent]) -> list[TokenLogprob]:
+    return [one for event in _deltas(events) for one in event.logprobs]
 
 
 def _text(events: list[RuntimeEvent]) -> str:

@@ -48,6 +48,7 @@ from inglenook.types.generation import (
     ModelFiles,
     Part,
     PromptProgress,
+    Queued,
     Role,
     RuntimeEvent,
     RuntimeInfo,
@@ -81,9 +82,14 @@ from inglenook.types.ingestion import (
 )
 from inglenook.types.narrowing import Narrowing
 from inglenook.types.work import (
+    ConversionProgress,
+    ConversionRequest,
     FetchPart,
     FetchProgress,
+    ModelOffer,
+    OfferedFile,
     Output,
+    TokenScore,
 )
 
 __all__ = [
@@ -96,6 +102,8 @@ __all__ = [
     "CancelToken",
     "ChunkText",
     "Citation",
+    "ConversionProgress",
+    "ConversionRequest",
     "DeviceKind",
     "DeviceReport",
     "Done",
@@ -117,8 +125,10 @@ __all__ = [
     "LocatorKind",
     "Message",
     "ModelFiles",
+    "ModelOffer",
     "Narrowing",
     "Notice",
+    "OfferedFile",
     "Outcome",
     "Output",
     "Part",
@@ -127,6 +137,7 @@ __all__ = [
     "PassagePart",
     "PlannedSource",
     "PromptProgress",
+    "Queued",
     "Retrieved",
     "Role",
     "RuntimeEvent",
@@ -143,6 +154,7 @@ __all__ = [
     "TextPart",
     "ThinkingDelta",
     "TokenLogprob",
+    "TokenScore",
     "ToolCallDelta",
     "ToolCallPart",
     "ToolResultPart",

@@ -10,6 +10,7 @@ from inglenook.types.filters import Finding
 from inglenook.types.generation import (
     Failed,
     PromptProgress,
+    Queued,
     StopReason,
     TextDelta,
     ThinkingDelta,
@@ -71,6 +72,9 @@ class Passage:
         score: The fused score that it was ranked by, 0 to 1.
         lexical: The lexical score, 0 to 1 against the best; None if not found that way.
         vector: The cosine similarity; None if not compared.
+        background: The mean cosine of the question with all chunks, against which `vector` tells
+            how near the passage is; None where there are few chunks or the embedder hardly knows
+            the question's language.
         coverage: The share of the question's informative words that stand in it, 0 to 1.
         rerank: The reranker's score, comparable within one search only; None without one.
         also: The names of other sources that hold nearly the same passage.
@@ -91,6 +95,7 @@ class Passage:
     score: float = 0.0
     lexical: float | None = None
     vector: float | None = None
+    background: float | None = None
     coverage: float = 0.0
     rerank: float | None = None
     also: tuple[str, ...] = ()
@@ -170,6 +175,7 @@ class Answered:
 AskEvent = (
     Retrieved
     | PromptProgress
+    | Queued
     | TextDelta
     | ThinkingDelta
     | Finding

@@ -86,7 +86,11 @@ class GenerateRequest:
         json_schema: The answer must be JSON of this schema (needs the `grammar` capability).
         grammar: The answer must follow this grammar (needs the `grammar` capability).
         tools: What the model may call (needs the `tools` capability).
-        logprobs: How many alternatives to report for each token (needs `logprobs`).
+        tool_choice: `auto` leaves it to the model, `required` has it call one of the `tools`, and
+            the name of a tool that one.
+        shown_tokens: Texts of control tokens that the answer is to show; others stay hidden. For a
+            runtime that takes `tokens`: the engine reads tool calls and thinking by them.
+        logprobs: How many alternatives to report for each token, 100 at most (needs `logprobs`).
         session: Requests of one conversation share it, so that a runtime can keep their prefix.
         reuse_prefix: Whether an evaluated prefix may be used again. Where a runtime's
             `reproducible` is `same_cache`, an exact repeat by seed needs False.
@@ -103,6 +107,8 @@ class GenerateRequest:
     json_schema: Mapping[str, Any] | None = None
     grammar: str | None = None
     tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
+    shown_tokens: tuple[str, ...] = ()
     logprobs: int = 0
     session: str = ""
     reuse_prefix: bool = True
@@ -114,8 +120,16 @@ StopReason = Literal["stop", "length", "cancelled", "content_filter", "tool_call
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
+    """How likely a token was, as the natural logarithm, before any sampling parameter.
+
+    Args:
+        token: Its text; "" for one that only begins a character, which the next ones complete.
+        logprob: At most 0; None for one that the runtime's library does not tell.
+        top: The likeliest tokens in its place and their figures, the likeliest first.
+    """
+
     token: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
 
 
@@ -124,7 +138,9 @@ class TextDelta:
     """The next piece of the answer; always whole characters.
 
     `tokens` are the ids that it came from, where the runtime knows them; text that was held back
-    for a stop string may come with a later event than its ids.
+    for a stop string may come with a later event than its ids. `logprobs` are those of the tokens
+    that begin in this text: their texts joined are the answer, where a stop string did not end it
+    inside a token.
     """
 
     text: str
@@ -193,8 +209,35 @@ class Failed:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The request waits for its turn; `position` is its place in line, from 1.
+
+    Args:
+        position: Requests that come before it, and itself.
+        reason: `slot` where the model answers others, `memory` where others must end before the
+            model can be loaded.
+    """
+
+    position: int
+    reason: Literal["slot", "memory"] = "slot"
+
+    def __str__(self) -> str:
+        last = self.position % 10 if self.position % 100 not in (11, 12, 13) else 0
+        place = f"{self.position}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') } in line"
+        return f"Waiting for memory: {place}" if self.reason == "memory" else f"Waiting: {place}"
+
+
 RuntimeEvent = (
-    TextDelta | ThinkingDelta | ToolCallDelta | PromptProgress | Usage | Notice | Done | Failed
+    TextDelta
+    | ThinkingDelta
+    | ToolCallDelta
+    | PromptProgress
+    | Queued
+    | Usage
+    | Notice
+    | Done
+    | Failed
 )
 """A stream ends in exactly one `Done` or `Failed`; a `Usage` comes right before a `Done`."""
 
@@ -209,6 +252,8 @@ class ModelFiles:
         files: File name -> path. A single-file model has the key `model`.
         digest: The sha256 of the main file, part of every fingerprint.
         details: Facts from the manifest: licence, family, query prefix, pooling, ….
+        seen: File name -> size in bytes and time of modification in nanoseconds, as the files
+            were when they were last checked; {} if nobody has.
     """
 
     reference: str
@@ -216,6 +261,7 @@ class ModelFiles:
     files: Mapping[str, Path]
     digest: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +317,8 @@ class RuntimeInfo:
         control_tokens: The texts that the tokenizer turns into control tokens; the engine keeps
             them out of untrusted text.
         slots: Requests that run at the same time.
-        tools, grammar, logprobs: What requests may ask for.
+        tools, grammar, logprobs: What requests may ask for. A runtime that takes `tokens` has no
+            `tools`: the engine renders them, and reads the calls.
         state: Whether it keeps what it computes from the `fixed` tokens of a request on disk.
         parameters: The sampling parameters that it honours.
         reproducible: Whether the same seed gives the same text: `always`, with the `same_cache`

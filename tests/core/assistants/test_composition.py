@@ -28,7 +28,6 @@ def write(folder: Path, text: str) -> Path:
         ("SPLITTER sentences max_tokens=many", "whole number"),
         ("SPLITTER sentences colour=red", "no option 'colour'"),
         ("STORE chroma colour=red", "no option 'colour'"),
-        ("EMBEDDER smollm2:135m", "No embedder is installed that opens"),
         ("FILTER markup stage=everywhere", "no stage 'everywhere'"),
         ("FILTER markup action=explode", "no action 'explode'"),
     ],

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from inglenook.assistants.model_upkeep import make_ready
-from inglenook.errors import Cancelled, ModelBrokenError
+from inglenook.assistants.model_upkeep import delete_prompts, make_ready
+from inglenook.errors import Cancelled, ModelBrokenError, StoreError
 from inglenook.models.pull import Preparing, Pulled
 from inglenook.types import CancelToken, ModelFiles, Notice
 
@@ -27,7 +27,9 @@ class Host:
         self.factory = SimpleNamespace(name="mine", options=(option,), capabilities=capabilities)
 
     def able_to_open(self, kind: str, format: str) -> list[Any]:
-        return [SimpleNamespace(factory=self.factory)] if (kind, format) == ("embedder", "odd") else []
+        return (
+            [SimpleNamespace(factory=self.factory)] if (kind, format) == ("embedder", "odd") else []
+        )
 
     def make_embedder(self, name: str, files: ModelFiles, options: dict[str, Any]) -> Any:
         def open_it() -> None:
@@ -86,3 +88,25 @@ def test_a_stop_meanwhile_is_a_stop(tmp_path: Path) -> None:
 
     with pytest.raises(Cancelled):
         events(Host(lambda _: cancel.cancel()), tmp_path, cancel)
+
+
+def test_prompts_of_one_model_go_and_all_where_it_is_not_known(tmp_path: Path) -> None:
+    for name in ("a" * 32, "b" * 32, "c" * 32):
+        (tmp_path / "prompts" / name).mkdir(parents=True)
+        (tmp_path / "prompts" / name / "x.state").write_bytes(b"12345")
+
+    assert 5 == delete_prompts(FILES, tmp_path)
+    assert ["b" * 32, "c" * 32] == sorted(p.name for p in (tmp_path / "prompts").iterdir())
+    assert 10 == delete_prompts(None, tmp_path)
+    assert [] == list((tmp_path / "prompts").iterdir())
+    assert 0 == delete_prompts(FILES, tmp_path / "nothing")
+
+
+def test_prompts_that_stay_are_told(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "prompts").mkdir()
+    kept = tmp_path / "prompts" / ("a" * 32)
+    kept.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(StoreError, match="could not be deleted"):
+        delete_prompts(FILES, tmp_path)

@@ -11,10 +11,13 @@ from inglenook.types import Locator, Passage
 TEXT = "Staff accounts must use a password of at least 14 characters."
 
 
-def passage(coverage: float, vector: float | None, text: str = TEXT) -> Passage:
+def passage(
+    coverage: float, vector: float | None, text: str = TEXT, background: float | None = None
+) -> Passage:
     return Passage(
         "c", "a.txt", "s", "/a.txt", text, Locator("line", 1), 0, len(text),
         score=1.0, lexical=1.0, vector=vector, coverage=coverage,
+        background=background,
     )  # fmt: skip
 
 
@@ -36,6 +39,32 @@ def test_the_fused_score_decides_nothing() -> None:
 
 def test_cosines_of_an_embedder_that_finds_everything_near_do_not_count() -> None:
     assert not bears_on("Who won the cup in 1998?", [passage(0.0, 0.83), passage(0.0, 0.8)])
+
+
+def test_where_all_texts_are_alike_a_cosine_counts_by_how_far_it_rises_above_the_rest() -> None:
+    question = "Who won the cup in 1998?"
+    alike = [passage(0.0, 0.83, background=0.76), passage(0.0, 0.8, background=0.76)]
+    near = [passage(0.0, 0.93, background=0.76), passage(0.0, 0.8, background=0.76)]
+
+    assert not bears_on(question, alike)
+    assert bears_on(question, near)
+
+
+def test_the_same_holds_in_every_script() -> None:
+    question = "מי זכה בגביע בשנת 1998?"
+
+    assert not bears_on(question, [passage(0.0, 0.83, background=0.76)])
+    assert bears_on(question, [passage(0.0, 0.93, background=0.76)])
+
+
+def test_a_low_mean_changes_nothing() -> None:
+    question = "What is the shortest secret for signing in?"
+    found = passage(0.1, 0.65)
+    with_mean = replace(found, background=0.05)
+
+    assert relevance(question, [found], Extractor().rank(question, [found])) == relevance(
+        question, [with_mean], Extractor().rank(question, [with_mean])
+    )
 
 
 def test_nothing_bears_on_a_question_without_passages() -> None:

@@ -16,6 +16,7 @@ from inglenook.models.library import Library
 from inglenook.profiles.frozen_mapping import FrozenMapping
 from inglenook.profiles.profile import PartChoice
 from inglenook.protocols import Reranker
+from inglenook.settings import Paths
 from inglenook.testing.host import host_with, plugin_of
 from inglenook.types import CancelToken
 
@@ -29,8 +30,12 @@ def choice(name: str = "cross-encoder", **options: str) -> PartChoice:
     return PartChoice(name, FrozenMapping(options))
 
 
+def places(base: Path) -> Paths:
+    return Paths(base / "config", base / "data", base / "cache")
+
+
 def made(at: PartChoice, base: Path, host: Host | None = None) -> Reranker:
-    make = reranker_maker(at, base, Library(base / "models"), host or Host())
+    make = reranker_maker(at, base, Library(base / "models"), host or Host(), places(base))
     assert make is not None
     return make()
 
@@ -59,7 +64,7 @@ def test_an_absolute_path_is_taken_as_it_is(base: Path, tmp_path_factory) -> Non
 
 
 def test_a_profile_without_a_reranker_has_none(base: Path) -> None:
-    assert reranker_maker(None, base, Library(base / "models"), Host()) is None
+    assert reranker_maker(None, base, Library(base / "models"), Host(), places(base)) is None
 
 
 @pytest.mark.parametrize(

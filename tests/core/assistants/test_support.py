@@ -97,6 +97,38 @@ def test_what_differs_in_one_place_is_flagged(sentence: str) -> None:
     assert not supported({"question": "What are the rules?", "passage": RULES}, sentence)
 
 
+LEDGER = (
+    "The first exchange of the city was established in 1817 and traded until the war. It was "
+    "established again in April 1991, two years after the change. Today 374 companies are listed "
+    "there. William Farel studied under Lefevre in Paris and founded the academy of Geneva."
+    " Martin Bucer wrote the rules of the academy."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "carried"),
+    [
+        ("The first exchange of the city was established in 1817 and traded until the war.", True),
+        ("The first exchange of the city was established in April 1991 and traded until the war.", False),
+        ("The first exchange of the city was established in 374 and traded until the war.", False),
+        ("Today 374 companies are listed there.", True),
+        ("Today 1817 companies are listed there.", False),
+        ("Martin Bucer studied under Lefevre in Paris and founded the academy of Geneva.", False),
+        (
+            "The first exchange of the city was established in 1817 and traded until the war, "
+            "and today 374 companies are listed there.",
+            True,
+        ),
+    ],
+)
+def test_what_is_exchanged_for_another_of_the_same_passage_is_flagged(
+    sentence: str, carried: bool
+) -> None:
+    item = {"question": "What is known of the exchange?", "passage": LEDGER}
+
+    assert carried == supported(item, sentence)
+
+
 def test_hebrew_numbers_and_prefixes_are_seen_through() -> None:
     item = {"question": "מתי?", "passage": "הבקשה תיענה בתוך ארבעה עשר ימים מיום הגשתה ללשכה."}
 

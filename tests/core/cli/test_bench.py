@@ -156,6 +156,7 @@ class TestWhatCannotBeMeasured:
             (("smollm2:135m", "--parallel", "0"), 2, "'0' is not numbers from 1"),
             (("smollm2:135m", "--plot", "speed.png"), 2, "speed.png is no .svg file."),
             (("smollm2:135m", "--plot", "no/where.svg"), 2, "There is no folder"),
+            (("smollm2:135m", "--plot", f"{'x' * 300}.svg"), 2, "File name too long"),
             (
                 ("smollm2:135m", "--context", "64"),
                 2,

@@ -182,6 +182,13 @@ def until_open(process, prefix, most_s=60):
     raise AssertionError("it never got that far")
 
 
+def until(true, most_s=60):
+    end = time.monotonic() + most_s
+    while not true():
+        assert time.monotonic() < end, "it never got that far"
+        time.sleep(0.005)
+
+
 # --- without models -------------------------------------------------------------------------------
 
 
@@ -212,6 +219,27 @@ def test_the_times_of_documents_come_along(nook, papers, other, tmp_path):
     found = nook("search", "papers", "paper", "--until", "2001-12", env=other).out
     assert "herons" in found
     assert "otters" not in found
+
+
+def test_what_a_killed_import_laid_out_goes_with_the_next_one_or_a_prune(
+    nook, papers, other, tmp_path
+):
+    for number in range(400):
+        papers.write(f"more-{number}.txt", f"Document {number}.")
+    nook("export", "./papers", "many.nook", "--no-models")
+    own = tmp_path / "other" / "data" / "imported"
+    for clean_up in (["prune"], ["import", "many.nook"]):
+        process = start(["import", "many.nook"], other, tmp_path)
+        until(lambda: any(own.glob(".import-*/papers/documents/more-1*")))
+        process.kill()
+        process.communicate()
+        (left,) = own.iterdir()
+        found = json.loads(nook("du", "--json", env=other).out)["rooms"]
+        told = [room["path"] for room in found if room["kind"] == "unfinished import"]
+        assert str(left) in told
+        assert nook(*clean_up, env=other).code == 0
+        assert not left.exists()
+    assert "herons" in nook("search", "papers", "herons", env=other).out
 
 
 def test_documents_may_stay(nook, papers, other, tmp_path):
@@ -325,12 +353,90 @@ def test_a_bundle_may_come_through_a_pipe(nook, bundle, other):
     assert "The assistant papers is here" in ran.out
 
 
+class TestThroughAPipe:
+    """An import that has read all but the end, so that the rest of the world can go on."""
+
+    @pytest.fixture
+    def waiting(self, bundle, other, tmp_path):
+        started = []
+
+        def begin():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "inglenook", "import", "-"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=other,
+                cwd=tmp_path,
+            )
+            started.append(process)
+            process.stdin.write(bundle.read_bytes()[:-700])
+            process.stdin.flush()
+            number = len(started)
+            scratch = tmp_path / "other" / "data" / "models" / "partial"
+            until(lambda: len(list(scratch.glob("import-*/*"))) >= 2 * number)
+            return process
+
+        yield begin
+        for process in started:
+            process.kill()
+            process.communicate()
+
+    def test_two_at_the_same_time_both_end_well(self, nook, bundle, other, waiting):
+        rest = bundle.read_bytes()[-700:]
+        both = [waiting(), waiting()]
+        ends = [(*process.communicate(rest, timeout=60), process.returncode) for process in both]
+        assert [code for _, _, code in ends] == [0, 0], ends
+        assert b"is already here" in ends[1][0]
+        assert "herons" in nook("search", "papers", "herons", env=other).out
+
+    def test_a_name_that_is_given_away_meanwhile_stays_given(
+        self, nook, papers, bundle, other, waiting
+    ):
+        process = waiting()
+        papers.write("one.txt", "All about badgers.")
+        nook("export", "./papers", "changed.nook", "--no-models")
+        assert nook("import", "changed.nook", env=other).code == 0
+        _, err = process.communicate(bundle.read_bytes()[-700:], timeout=60)
+        assert process.returncode == 2
+        assert b"There is another assistant named 'papers' here" in err
+        assert "badgers" in nook("search", "papers", "badgers", env=other).out
+
+    def test_a_stop_that_cuts_the_pipe_too_is_told_as_a_stop(self, other, tmp_path, waiting):
+        process = waiting()
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err.strip()) == (130, b"Error: Stopped; nothing was imported.")
+        assert everything(tmp_path / "other") == []
+
+
 def test_a_file_in_the_way_is_replaced_only_with_force(nook, papers, tmp_path):
     (tmp_path / "x.nook").write_text("mine")
     refused = nook("export", "./papers", "x.nook", "--no-models")
     assert (refused.code, (tmp_path / "x.nook").read_text()) == (2, "mine")
     assert nook("export", "./papers", "x.nook", "--no-models", "--force").code == 0
     assert (tmp_path / "x.nook").stat().st_size > 1000
+
+
+def test_a_pipe_in_the_way_stays_one(nook, papers, tmp_path):
+    os.mkfifo(tmp_path / "x.nook")
+    ran = nook("export", "./papers", "x.nook", "--no-models", "--force")
+    assert (ran.code, (tmp_path / "x.nook").is_fifo()) == (2, True)
+
+
+def test_a_link_stays_and_the_file_behind_it_is_written(nook, papers, tmp_path):
+    (tmp_path / "x.nook").symlink_to(tmp_path / "stick" / "y.nook")
+    (tmp_path / "stick").mkdir()
+    for more in ([], ["--force"]):
+        assert nook("export", "./papers", "x.nook", "--no-models", *more).code == 0
+        assert (tmp_path / "x.nook").is_symlink()
+        assert (tmp_path / "stick" / "y.nook").stat().st_size > 1000
+
+
+def test_a_file_may_have_a_name_that_no_model_can_have(nook, papers, tmp_path):
+    assert nook("export", "./papers", "my papers", "--no-models").code == 0
+    assert (tmp_path / "my papers").is_file()
 
 
 @pytest.mark.parametrize(
@@ -348,6 +454,13 @@ def test_a_file_in_the_way_is_replaced_only_with_force(nook, papers, tmp_path):
         (["import", "papers/Assistantfile"], "is not a bundle"),
         (["import", "empty"], "is not a bundle"),
         (["import", "papers.nook", "--as", "Bad Name"], "cannot be the name of an assistant"),
+        (["export", "./papers", "-"], "written to a file, not to standard output"),
+        (["export", "./papers", "n" * 300], "File name too long"),
+        (["export", "./papers", "empty/x.nook"], "Not a directory"),
+        (["export", "./papers", "/dev/null", "--force"], "is a device or a pipe"),
+        (["import", "n" * 300], "File name too long"),
+        (["import", "empty/x.nook"], "Not a directory"),
+        (["import", "/proc/self/mem"], "/proc/self/mem cannot be read: Input/output error"),
     ],
 )
 def test_misuse_is_told_in_a_line_or_two(nook, papers, tmp_path, arguments, said):
@@ -413,7 +526,30 @@ def test_models_inside_the_folder_come_along_and_others_are_named(nook, papers, 
         "models/mine/model.onnx",
     ]
     assert f"FROM {elsewhere}, outside its folder" in ran.err
+    link = f"EMBEDDER ./models/mine, a link that leads out: {inside / 'link'}"
+    assert f"Not in the bundle, of papers: {link}" in ran.err
     assert nook("import", "papers.nook", env=other).code == 0
+
+
+def test_a_model_inside_the_folder_of_the_one_above_comes_along(
+    nook, bundle, other, tmp_path, smollm2
+):
+    nook("import", "papers.nook")
+    registered = json.loads(nook("list", "--json").out)["assistants"]
+    (path,) = (Path(entry["path"]) for entry in registered if entry["name"] == "papers")
+    path.write_text("FROM ./small.gguf\nSYSTEM Be kind.\n")
+    os.link(smollm2.files["model"], path.parent / "small.gguf")
+    child = tmp_path / "child"
+    child.mkdir()
+    (child / "Assistantfile").write_text("FROM papers\nSYSTEM Be short.\n")
+    here = nook("tokens", "./child", "How are you?")
+    assert here.code == 0, here.err
+
+    ran = nook("export", "./child", "child.nook")
+    assert (ran.code, ran.err) == (0, "")
+    assert nook("import", "child.nook", env=other).code == 0
+    shutil.rmtree(path.parent)
+    assert nook("tokens", "child", "How are you?", env=other).out == here.out
 
 
 def test_a_model_that_is_not_here_stops_an_export_unless_models_stay(nook, papers, tmp_path):

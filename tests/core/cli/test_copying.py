@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -30,6 +34,12 @@ def theirs(home, tmp_path, environment):
 
 def blobs_of(home):
     return sorted(path.name for path in (home / "data" / "models" / "blobs").glob("sha256-*"))
+
+
+def left_in(home):
+    """What lies where half-done work is done, but for the lock of the library."""
+    scratch = home / "data" / "models" / "partial"
+    return [path.name for path in scratch.glob("*") if path.name != "library.lock"]
 
 
 def test_another_name_shares_the_files(nook, home):
@@ -129,5 +139,20 @@ def test_a_damaged_model_of_another_store_is_not_copied(nook, home, theirs):
     assert ran.code == 3
     assert "has changed" in ran.err
     assert blobs_of(home) == []
-    assert list((home / "data" / "models" / "partial").glob("copy-*")) == []
+    assert left_in(home) == []
     assert not (home / "data" / "models" / "manifests").exists()
+
+
+def test_what_a_killed_copy_left_is_told_and_goes_with_a_prune(nook, home, theirs, environment):
+    command = [sys.executable, "-m", "inglenook", "cp", "smollm2:135m", "mine"]
+    scratch = home / "data" / "models" / "partial"
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    while running.poll() is None and not any(p.stat().st_size for p in scratch.glob("*/*")):
+        time.sleep(0.002)
+    running.kill()
+    assert running.wait() == -signal.SIGKILL
+    (left,) = [r for r in json.loads(nook("du", "--json").out)["rooms"] if r["unused_bytes"]]
+    assert (left["kind"], left["command"]) == ("unfinished import", "nook prune")
+    assert json.loads(nook("prune", "--json").out)["freed_bytes"] == left["unused_bytes"]
+    assert left_in(home) == []
+    assert nook("cp", "smollm2:135m", "mine").code == 0

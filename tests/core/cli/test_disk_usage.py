@@ -99,11 +99,17 @@ def test_knowledge_is_told_by_name_and_what_has_none_apart(nook, papers, home):
     assert found["total_bytes"] == size_of(home)
     assert sum(room["size_bytes"] for room in found["rooms"]) == found["total_bytes"]
 
-    shutil.rmtree(papers.folder)
-    (gone,) = of_kind(rooms(nook), "knowledge without a name").values()
-    assert "its documents are gone" in gone["note"]
-    assert gone["unused_bytes"] == gone["size_bytes"]
-    assert gone["command"] == f"rm -r {folder}"
+
+def test_knowledge_whose_drive_may_only_be_away_is_never_called_useless(nook, papers, home):
+    nook("ingest", "./papers")
+    (folder,) = (home / "data" / "knowledge").iterdir()
+    papers.folder.rename(papers.folder.with_name("unplugged"))
+    (away,) = of_kind(rooms(nook), "knowledge without a name").values()
+    assert (away["unused_bytes"], away["command"]) == (0, "")
+    said = " ".join(nook("du").out.split())
+    assert "connect their drive, or if they are gone for good delete it with: rm -r" in said
+    assert str(folder) in said
+    assert "of no use" not in said
 
 
 def test_what_a_vacuum_would_free_is_told(nook, papers, home):

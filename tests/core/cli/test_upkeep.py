@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -87,6 +88,41 @@ def test_what_was_kept_of_prompts_goes_with_the_model(nook, home, smollm2):
     assert [smollm2.digest.removeprefix("sha256:")[:32]] == [p.name for p in kept.iterdir()]
     assert nook("rm", "smollm2:135m").code == 0
     assert [] == list(kept.iterdir())
+
+
+class TestAnAssistantThatIsRemoved:
+    @pytest.fixture
+    def spoken(self, nook, tmp_path):
+        """The assistant `talker`, which was asked, so that its system prompt was kept."""
+        folder = tmp_path / "talker"
+        folder.mkdir()
+        system = " ".join(f"Rule {n}: cabinet {n} closes at {n} o'clock." for n in range(40))
+        text = f"FROM smollm2\nPARAMETER num_predict 2\nSYSTEM {system}\n"
+        (folder / "Assistantfile").write_text(text)
+        assert nook("create", "talker", "-f", "talker/Assistantfile").code == 0
+        assert nook("ask", "talker", "Hello?").code == 0
+        return folder
+
+    def test_takes_along_what_was_kept_of_its_prompt(self, nook, home, spoken, smollm2):
+        (kept,) = (home / "cache" / "prompts").glob("*/*.state")
+        another = kept.parent.with_name("of-another-model") / kept.name
+        another.parent.mkdir()
+        another.write_bytes(b"x")
+        assert nook("create", "twin", "-f", "talker/Assistantfile").code == 0
+
+        assert nook("rm", "twin").out == "Removed the assistant twin; its own files stay.\n"
+        assert kept.exists()
+        ran = nook("rm", "talker")
+
+        assert "and what was kept of prompts for its model" in ran.out
+        assert not kept.exists()
+        assert another.exists()
+
+    def test_does_so_too_when_its_files_are_gone_already(self, nook, home, spoken):
+        shutil.rmtree(spoken)
+        assert list((home / "cache" / "prompts").glob("*/*.state"))
+        assert nook("rm", "talker", "--keep-knowledge").code == 0
+        assert not list((home / "cache" / "prompts").glob("*/*.state"))
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", '"all"', "true"])

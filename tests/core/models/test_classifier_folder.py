@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 from inglenook.errors import ModelBrokenError, UserError
@@ -90,8 +91,29 @@ def test_a_damaged_configuration_is_a_broken_model(folder: Path, content: str) -
 def test_the_weights_beside_a_large_export_belong_to_it(tmp_path: Path) -> None:
     folder = shutil.copytree(DATA / "bert-onnx", tmp_path / "model")
     before = classifier_files(folder).digest
-    (folder / "model.onnx_data").write_bytes(b"weights")
+    model = onnx.load(folder / "model.onnx")
+    onnx.save_model(
+        model,
+        folder / "model.onnx",
+        save_as_external_data=True,
+        location="model.onnx_data",
+        size_threshold=0,
+    )
 
     files = classifier_files(folder)
     assert files.files["model.onnx_data"] == folder / "model.onnx_data"
     assert files.digest != before
+
+    with (folder / "model.onnx_data").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(ModelBrokenError, match="truncated"):
+        classifier_files(folder)
+
+
+@pytest.mark.parametrize("name", ["bert", "bert-onnx"])
+def test_a_cut_file_of_weights_is_refused(tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(DATA / name, tmp_path / "model")
+    (weights,) = folder.glob("model.*")
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelBrokenError, match=weights.name):
+        classifier_files(folder)

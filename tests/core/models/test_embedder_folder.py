@@ -12,7 +12,22 @@ import pytest
 from inglenook.errors import ModelBrokenError, UserError
 from inglenook.models.local import files_from_path
 
-ONNX = b"\x08\x07\x12\x05tests\x3a\x04main"
+
+def message(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message that holds a message or a text of up to 127 bytes."""
+    return bytes((number << 3 | 2, len(content))) + content
+
+
+def weights_at(location: str, length: int) -> bytes:
+    """A tensor whose weights lie in another file."""
+    facts = {"location": location, "offset": "0", "length": str(length)}
+    entries = (message(1, k.encode()) + message(2, v.encode()) for k, v in facts.items())
+    return b"".join(message(13, entry) for entry in entries)
+
+
+ONNX = b"\x08\x07" + message(2, b"tests") + message(7, message(2, b"main"))
+APART = b"\x08\x07" + message(7, message(5, weights_at("model.onnx_data", 7)))
+CONSTANT_APART = message(7, message(1, message(5, message(5, weights_at("model.onnx_data", 7)))))
 BERT = {"model_type": "bert", "max_position_embeddings": 512}
 PLAIN_MODULES = [
     {"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -29,7 +44,7 @@ def make_folder(tmp_path: Path) -> MakeFolder:
 
     def make(name: str = "my-model", **files: object) -> Path:
         folder = tmp_path / name
-        header = json.dumps({"w": {"dtype": "F32", "data_offsets": [0, 8]}}).encode()
+        header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
         content: dict[str, object] = {
             "tokenizer.json": {},
             "config.json": BERT,
@@ -251,8 +266,50 @@ def test_an_export_is_taken_where_the_weights_are_too_large_to_build_from(
 def test_weights_apart_from_their_graph_are_used_where_they_lie(make_folder: MakeFolder) -> None:
     folder = make_folder(
         model_dot_safetensors=None,
-        onnx__model_dot_onnx=ONNX,
+        onnx__model_dot_onnx=APART,
         onnx__model_dot_onnx_data=b"weights",
     )
     files = files_from_path(folder)
     assert files.files["model.onnx_data"] == folder / "onnx/model.onnx_data"
+
+
+@pytest.mark.parametrize("graph", [APART, CONSTANT_APART])
+@pytest.mark.parametrize(("data", "said"), [(b"weight", "needs 7 bytes, has 6"), (None, "missing")])
+def test_weights_apart_from_their_graph_must_be_whole(
+    make_folder: MakeFolder, graph: bytes, data: bytes | None, said: str
+) -> None:
+    folder = make_folder(model_dot_safetensors=None, model_dot_onnx=graph, model_dot_onnx_data=data)
+    with pytest.raises(ModelBrokenError, match=said):
+        files_from_path(folder)
+
+
+def test_a_graph_that_keeps_its_weights_elsewhere_is_refused(make_folder: MakeFolder) -> None:
+    graph = message(7, message(5, weights_at("../../secret", 7)))
+    folder = make_folder(model_dot_safetensors=None, model_dot_onnx=graph)
+    with pytest.raises(ModelBrokenError, match=r"'../../secret'"):
+        files_from_path(folder)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"w": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}, "the size of its shape"),
+        ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [-8, 0]}}, "no proper place"),
+        ({"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}, "truncated"),
+        (
+            {
+                "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+                "b": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+            },
+            "share the bytes",
+        ),
+        ([], "malformed"),
+    ],
+)
+def test_tensors_must_lie_where_their_file_says(
+    make_folder: MakeFolder, tensors: object, said: str
+) -> None:
+    header = json.dumps(tensors).encode()
+    weights = struct.pack("<Q", len(header)) + header + bytes(8)
+    with pytest.raises(ModelBrokenError, match=said):
+        files_from_path(make_folder(model_dot_safetensors=weights))

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from inglenook.errors import ModelBrokenError, UserError
 from inglenook.models.genai_folder import read_genai_config, read_genai_tokens
 from inglenook.models.library import Library
+from inglenook.models.linked_folder import linked_folder
 from inglenook.models.local import files_from_path
 from inglenook.models.onnx_layout import external_data
 
@@ -263,6 +264,12 @@ def test_weights_outside_the_folder_are_refused(folder: Path, name: str) -> None
         ("enable_profiling", "/tmp/profile"),
         ("session.model_external_initializers_file_folder_path", "/etc"),
         ("ep.context_file_path", "x.bin"),
+        ("ENABLE_PROFILING", "/tmp/profile"),
+        ("provider_options", [{"OpenVINO": {"cache_dir": "/tmp/x"}}]),
+        ("provider_options", [{"OpenVINO": {"load_config": "{}"}}]),
+        ("provider_options", [{"QNN": {"json_qnn_graph_dir": "../x"}}]),
+        ("provider_options", [{"cuda": {"gpu_external_alloc": "140187736"}}]),
+        ("provider_options", [{"cuda": {"user_compute_stream": "140187736"}}]),
         ("provider_options", [{"QNN": {"backend_path": "/tmp/evil.so"}}]),
         ("provider_options", [{"QNN": {"backend_path": "model.onnx.data"}}]),
     ],
@@ -273,6 +280,38 @@ def test_a_folder_cannot_make_native_code_load_or_write_anything(
     change("model", "decoder", "session_options", key, to=value)
     with pytest.raises(UserError, match="load code of its own or write files"):
         files_from_path(folder)
+
+
+def test_what_leads_outside_is_refused_wherever_it_stands(
+    folder: Path, change: Callable[..., None]
+) -> None:
+    change("engine", to={"plugins": [{"library_path": "/tmp/evil.so"}]})
+    with pytest.raises(UserError, match="load code of its own or write files"):
+        files_from_path(folder)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "wrong"),
+    [
+        (("sliding_window",), {"window_size": "all"}, "window_size"),
+        (("sliding_window",), {"window_size": [1]}, "window_size"),
+        (("session_options", "provider_options"), True, "provider_options"),
+        (("session_options", "provider_options"), {"cuda": {}}, "provider_options"),
+    ],
+)
+def test_a_setting_of_another_shape_is_named(
+    folder: Path, change: Callable[..., None], keys: tuple[str, ...], value: Any, wrong: str
+) -> None:
+    change("model", "decoder", *keys, to=value)
+    with pytest.raises(ModelBrokenError, match=wrong):
+        files_from_path(folder)
+
+
+def test_a_name_that_no_disk_has_is_missing(folder: Path, change: Callable[..., None]) -> None:
+    change("model", "decoder", "filename", to="x" * 5000)
+    with pytest.raises(UserError, match="is missing") as raised:
+        files_from_path(folder)
+    assert len(str(raised.value)) < 500
 
 
 def test_a_library_of_the_installation_may_be_named(
@@ -295,11 +334,54 @@ def test_a_model_for_more_than_text_is_refused(
         files_from_path(folder)
 
 
-def test_it_is_not_copied_into_the_library(folder: Path, tmp_path: Path) -> None:
+def test_in_the_library_its_files_find_each_other_by_name(folder: Path, tmp_path: Path) -> None:
     library = Library(tmp_path / "library")
-    with pytest.raises(UserError, match=r"cannot be copied\.\n.*FROM"):
-        library.add_file("mine", folder)
-    assert not list((tmp_path / "library").rglob("sha256-*"))
+    (folder / "tokenizer_config.json").write_text("{}")
+    library.add_file("mine", folder)
+    files = library.get("mine").files
+
+    assert {path.name for path in folder.iterdir()} == set(files)
+    assert 1 == len({path.parent for path in files.values()})
+    again = files_from_path(files["genai_config.json"].parent)
+    assert "onnx-genai" == again.format
+    for name, path in files.items():
+        assert path.read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_folder_of_links_comes_back_and_goes_with_the_model(
+    folder: Path, tmp_path: Path
+) -> None:
+    library = Library(tmp_path / "library")
+    library.add_file("mine", folder)
+    made = library.get("mine").files["model.onnx"].parent
+    shutil.rmtree(made)
+
+    assert library.get("mine").files["model.onnx"].is_file()
+    library.remove("mine")
+    assert not made.exists()
+
+
+def test_two_models_have_folders_and_digests_of_their_own(
+    folder: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    library = Library(tmp_path / "library")
+    library.add_file("one", folder)
+    change("model", "context_length", to=1024)
+    library.add_file("two", folder)
+
+    one, two = library.get("one"), library.get("two")
+    assert one.digest != two.digest
+    assert one.files["genai_config.json"].parent != two.files["genai_config.json"].parent
+    library.remove("one")
+    assert two.files["model.onnx"].is_file()
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "..\\x", "C:/x"])
+def test_a_name_that_leads_out_of_the_folder_of_links_is_refused(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ModelBrokenError, match="outside its folder"):
+        linked_folder(tmp_path, tmp_path / "s", "digest", {name: folder / "model.onnx"})
 
 
 # --- how it is spoken to --------------------------------------------------------------------------
@@ -337,8 +419,26 @@ def test_a_template_in_the_config_of_the_tokenizer_is_found(folder: Path, templa
     assert read_genai_tokens(folder, read_genai_config(folder)).chat_template == "plain"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"added_tokens": [3]}', '{"added_tokens": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"added_tokens": [3]}',
+        '{"added_tokens": 3}',
+        '{"added_tokens": [{"id": [], "content": "x"}]}',
+    ],
+)
 def test_a_broken_tokenizer_is_told_in_words(folder: Path, text: str) -> None:
     (folder / "tokenizer.json").write_text(text)
     with pytest.raises(ModelBrokenError, match=r"tokenizer\.json cannot be used"):
         read_genai_tokens(folder, read_genai_config(folder))
+
+
+@pytest.mark.parametrize(
+    "step", [{"processors": None}, {"single": True}, {"single": {"a": 1}}, {"single": [3]}, 5]
+)
+def test_a_post_processor_of_another_shape_begins_with_nothing(folder: Path, step: Any) -> None:
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "post_processor": step}))
+    assert read_genai_tokens(folder, read_genai_config(folder)).add_bos is False

@@ -11,8 +11,11 @@ import pytest
 from inglenook.errors import ModelBrokenError, UserError
 from inglenook.models.local import files_from_path
 
-ONNX = b"\x08\x07\x12\x05tests\x3a\x04main"
-SAFETENSORS = {"__metadata__": {"format": "pt"}, "w": {"dtype": "F32", "data_offsets": [0, 8]}}
+ONNX = b"\x08\x07\x12\x05tests\x3a\x06\x12\x04main"
+SAFETENSORS = {
+    "__metadata__": {"format": "pt"},
+    "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+}
 
 
 def safetensors(content: object = SAFETENSORS, data: bytes = bytes(8)) -> bytes:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from inglenook.models.machine import CpuTimes, read_machine
+from inglenook.models.machine import CpuTimes, computing_threads, read_machine
 from inglenook.models.memory_need import least_memory_bytes
 from inglenook.models.memory_watch import MemoryWatch
 
@@ -85,6 +85,7 @@ class TestLinux:
         assert machine.memory_bytes == 4_000_000_000
         assert machine.available_bytes == 3_000_000_000
         assert machine.usable == 1
+        assert computing_threads(root) == 1
 
     def test_a_container_without_bounds_has_the_machines_memory(self, root):
         write(root, "sys/fs/cgroup/memory.max", "max\n")
@@ -92,6 +93,16 @@ class TestLinux:
         machine = read_machine(root)
         assert machine.memory_bytes == 16_384_000_000
         assert machine.usable == len(os.sched_getaffinity(0))
+        assert computing_threads(root) == machine.usable
+
+    def test_two_threads_of_one_core_do_not_compute_at_the_same_time(self, root):
+        cpus = sorted(os.sched_getaffinity(0))
+        for cpu in cpus:
+            topology = f"sys/devices/system/cpu/cpu{cpu}/topology"
+            write(
+                root, f"{topology}/thread_siblings_list", f"{cpu - cpu % 2}-{cpu - cpu % 2 + 1}\n"
+            )
+        assert computing_threads(root) == len({cpu // 2 for cpu in cpus})
 
     def test_a_gpu_without_its_driver_is_shown_with_what_is_missing(self, root):
         add_pci(root, "0000:01:00.0", "0x030200", "0x10de", "0x2330")

@@ -262,6 +262,24 @@ class TestInheritance:
         assert [choice.name for choice in whole.filters] == ["markup", "pii"]
         assert whole.licences == ("p", "c")
 
+    def test_the_models_of_the_parent_stay_where_they_are(self, tmp_path):
+        (tmp_path / "models" / "mine").mkdir(parents=True)
+        parent = profile(
+            "FROM ./m.gguf\nADAPTER a.gguf\nEMBEDDER models/mine\nRERANKER onnx model=models\n"
+        )
+        whole = profile("FROM parent").inherit(parent, tmp_path)
+        assert whole.model == str(tmp_path / "m.gguf")
+        assert whole.adapter == str(tmp_path / "a.gguf")
+        assert whole.embedder.name == str(tmp_path / "models" / "mine")
+        assert whole.reranker.options["model"] == str(tmp_path / "models")
+
+    def test_names_of_models_are_no_paths(self, tmp_path):
+        (tmp_path / "qwen").mkdir()
+        for name in ("qwen", "library/qwen", "/models/q.gguf", "hf.co/a/b:Q4"):
+            parent = profile(f"FROM {name}\nEMBEDDER minilm\n")
+            whole = profile("FROM parent").inherit(parent, tmp_path)
+            assert (whole.model, whole.embedder) == (name, parent.embedder)
+
     def test_file_none_inherits_no_files(self):
         assert profile("FROM parent\nFILE none\n").inherit(self.parent).files == ()
 

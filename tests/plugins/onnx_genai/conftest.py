@@ -1,4 +1,4 @@
-"""A real small model for the library, built once for each machine from the GGUF of the tests."""
+"""A real small model for the library, made once for each machine from the GGUF of the tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from inglenook.models.local import files_from_path
 from inglenook.types import ModelFiles
 
 from . import windowed_model
+from .converted_once import converted_once
 from .gguf_to_genai import built_once
 
 CACHE = Path(os.environ.get("INGLENOOK_TEST_MODELS", Path(__file__).parents[3] / ".local/test"))
@@ -19,8 +20,8 @@ CACHE = Path(os.environ.get("INGLENOOK_TEST_MODELS", Path(__file__).parents[3] /
 
 @pytest.fixture(scope="session")
 def genai_folder(smollm2: ModelFiles) -> Path:
-    """SmolLM2-135M in 4 bits, as the library's own builder writes it."""
-    return built_once(smollm2.files["model"], CACHE / "cache" / "onnx-genai")
+    """SmolLM2-135M in 4 bits, as `nook convert` writes it."""
+    return converted_once(smollm2, CACHE / "cache" / "onnx-genai")
 
 
 @pytest.fixture(scope="session")

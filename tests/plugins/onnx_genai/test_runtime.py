@@ -121,9 +121,8 @@ def test_its_tokens_are_those_of_the_model_that_it_was_made_from(opened, smollm2
 
 def test_it_writes_what_the_model_that_it_was_made_from_writes(opened):
     question = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"
-    assert answer(opened, question, parameters=GREEDY, max_tokens=7) == (
-        "The capital of France is Paris,"
-    )
+    written = answer(opened, question, parameters=GREEDY, max_tokens=7)
+    assert written.startswith("The capital of France is Paris")
 
 
 def test_the_context_is_no_longer_than_the_model_was_trained_for(own_folder):

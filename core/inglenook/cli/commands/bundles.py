@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ def export(
 
     file = file.expanduser()
     _check_target(session, file, force=force)
+    # Where a link leads, a file appears; the link stays.
+    target = file.resolve() if file.is_symlink() else file
     cancel, done = CancelToken(), None
     with (
         stopped_by_interrupt(cancel, terminate=True),
@@ -56,7 +59,7 @@ def export(
         events = export_bundle(
             session.installation,
             name,
-            file,
+            target,
             cancel,
             models=not no_models,
             documents=not no_documents,
@@ -83,19 +86,45 @@ def _check_target(session: Session, file: Path, *, force: bool) -> None:
     """Raise `UserError` for a FILE that cannot be meant."""
     from inglenook.errors import UserError
 
-    if file.is_dir():
+    if str(file) == "-":
+        raise UserError(
+            "A bundle is written to a file, not to standard output.",
+            hint="Name a file; it appears when it is whole.",
+        )
+    try:
+        there = file.stat()
+    except FileNotFoundError:
+        there = None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UserError(
+            f"{file} cannot be written: {why}.", hint="Name a file in a folder of yours."
+        ) from error
+    if there is not None and stat.S_ISDIR(there.st_mode):
         raise UserError(f"{file} is a folder.", hint=f"Name a file: {file / 'bundle.nook'}")
     if not file.parent.is_dir():
         raise UserError(f"There is no folder {file.parent}.", hint="Make it first.")
-    if file.exists() and not force:
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        raise UserError(f"{file} is a device or a pipe.", hint="Name a file.")
+    if there is not None and not force:
         raise UserError(f"{file} exists already.", hint="Replace it with --force.")
-    installation = session.installation
     plain = str(file) == file.name and not file.suffix
-    if plain and (installation.registration(file.name) or installation.library.has(file.name)):
+    if plain and _is_name(session, file.name):
         raise UserError(
             f"The last argument is the file to write, and '{file}' is a name.",
             hint=f"Write: nook export … {file}.nook, or ./{file} for a file that is called so.",
         )
+
+
+def _is_name(session: Session, text: str) -> bool:
+    """Whether an assistant or a model is called so."""
+    from inglenook.errors import UserError
+
+    try:
+        known = session.installation.registration(text) is not None
+        return known or session.installation.library.has(text)
+    except UserError:
+        return False  # Nothing could be called so.
 
 
 def _tell_left_out(session: Session, name: str, left_out: tuple[str, ...]) -> None:
@@ -219,7 +248,10 @@ def _opened(session: Session, file: str) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise UserError(f"There is no file {file}.", hint="Check the path.") from None
     except IsADirectoryError:
-        raise UserError(f"{file} is a folder, not a bundle.", hint="Name the file.") from None
+        raise UserError(f"{path} is a folder, not a bundle.", hint="Name the file.") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UserError(f"{file} cannot be opened: {why}.", hint="Check the path.") from error
     with stream:
         yield stream
 

@@ -14,8 +14,8 @@ from inglenook.cli.session import Session
 def rm(session: Session, reference: tuple[str, ...], keep_knowledge: bool) -> int:
     """Remove each REFERENCE, an assistant or a model.
 
-    Of an assistant the name goes, and the knowledge that was made of its documents. Its
-    Assistantfile and the documents themselves stay where they are.
+    Of an assistant the name goes, the knowledge that was made of its documents, and what was kept
+    of prompts for its model. Its Assistantfile and the documents themselves stay where they are.
     """
     from inglenook.errors import InglenookError
 
@@ -46,6 +46,8 @@ def _remove(session: Session, name: str, *, keep_knowledge: bool) -> str:
     forgotten = installation.forget(name, keep_knowledge)
     if forgotten is not None:
         also = f" and its knowledge, {forgotten.knowledge}" if forgotten.knowledge else ""
+        if freed := forgotten.prompts_bytes:
+            also += f" and what was kept of prompts for its model ({megabytes(freed)})"
         return f"Removed the assistant {forgotten.name}{also}; its own files stay."
     try:
         model, freed = installation.remove_model(name)

@@ -34,7 +34,10 @@ def run(session: Session, name: str, prompt: tuple[str, ...]) -> int:
             if code > 1:
                 return code
             if chatting:
-                Chat(terminal, assistant).run()
+                with session.installation.lending("nook run") as problem:
+                    if problem:
+                        terminal.note(f"Note: {problem}")
+                    Chat(terminal, assistant).run()
                 return 0
             return max(code, answers.exit_code(answers.print_answer(terminal, assistant, text)))
 

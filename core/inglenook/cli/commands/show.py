@@ -24,21 +24,39 @@ if TYPE_CHECKING:
 @click.option("--parameters", "part", flag_value="parameters", help="Print the parameters.")
 @click.option("--template", "part", flag_value="template", help="Print the template.")
 @click.option("--license", "part", flag_value="license", help="Print the licence.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the header of a GGUF file too.")
 @click.pass_obj
-def show(session: Session, reference: str, as_json: bool, part: str | None) -> int:
+def show(
+    session: Session, reference: str, as_json: bool, part: str | None, verbose: bool = False
+) -> int:
     """Show what REFERENCE (an assistant, an Assistantfile or a model) is made of."""
+    from inglenook.cli.columns import shortened
+
     found = session.installation.profile(reference)
     if found is not None:
         form, parts = _assistant(session, reference, *found)
     else:
-        form, parts = _model(_record(session, reference))
+        record = _record(session, reference)
+        form, parts = _model(record)
+        if verbose and record.format == "gguf":
+            form["metadata"] = _header(record.files["model"])
     if as_json:
         session.terminal.json({"version": 1, **form})
     elif part is not None:
         session.terminal.out(parts[part].rstrip("\n"))
     else:
+        metadata = form.pop("metadata", {})
         session.terminal.out(_described(form))
+        for name, value in metadata.items():
+            session.terminal.out(f"{name:40}{shortened(str(value), 200)}")
     return 0
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """What the header of a GGUF file says, without long lists."""
+    from inglenook.models.gguf import read_gguf
+
+    return dict(sorted(read_gguf(path).metadata.items()))
 
 
 # --- assistants -------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from inglenook.types import (
     Finding,
     Notice,
     PromptProgress,
+    Queued,
     Retrieved,
     TextDelta,
     ThinkingDelta,
@@ -64,8 +65,8 @@ class AnswerView(Vertical):
             case Retrieved(passages=passages):
                 found = f"reading {len(passages)} passages …" if passages else "thinking …"
                 self._say_state(found)
-            case PromptProgress(processed=processed, total=total):
-                self._say_state(f"reading the passages · {100 * processed // max(1, total)} %")
+            case PromptProgress() | Queued():
+                self._say_state(_waiting_line(event))
             case ThinkingDelta(text=text):
                 self._thought += len(text)
                 self._say_state(f"thinking … {self._thought} characters so far")
@@ -125,3 +126,10 @@ def _citations(answer: Answer) -> Iterator[Content]:
             shown(one_line(place(citation)), "bold"),
             shown(f"  “{one_line(citation.quote)}”", "$text-muted"),
         )
+
+
+def _waiting_line(event: PromptProgress | Queued) -> str:
+    """What is being waited for."""
+    if isinstance(event, Queued):
+        return f"{event} …".lower()
+    return f"reading the passages · {100 * event.processed // max(1, event.total)} %"

@@ -2,6 +2,10 @@
 
 A value is `scale * (stored - zero point)`, with a scale and a zero point for each 32 values of a
 row. Format: the operator's description in ONNX Runtime's `ContribOperators.md`.
+
+Formats of 4 bits in GGUF files give every 32 values a step and an offset of their own. The steps
+are taken over as they are; what of an offset is no whole number of steps is the `rest`, which every
+value of the block has beside.
 """
 
 from __future__ import annotations
@@ -35,11 +39,14 @@ class Blocks:
         scales: float32, of shape (rows, blocks).
         zeros: uint8, of shape (rows, bytes), packed as the values are; None stands for the middle
             of the range.
+        rest: float32, of shape (rows, blocks): what is to be added to each value of a block; None
+            for nothing.
     """
 
     stored: Bytes
     scales: Floats
     zeros: Bytes | None
+    rest: Floats | None = None
 
 
 def quantise_rows(rows: Floats, bits: int) -> Blocks:
@@ -57,11 +64,18 @@ def quantise_rows(rows: Floats, bits: int) -> Blocks:
             stored.reshape(count, blocks, BLOCK), scales.reshape(count, blocks).copy(), None
         )
     stored, scales, zeros = _uneven(values)
+    rest = numpy.zeros((len(values), 1), dtype=numpy.float32)
+    first = slice(0, _LOOKED_AT)
+    looked = values[first]
+    tried = (stored[first].copy(), scales[first].copy(), zeros[first].copy(), rest[first].copy())
+    if _take_over(looked, *tried) == len(looked):
+        _take_over(values, stored, scales, zeros, rest)
     packed: Bytes = (stored[:, 0::2] + stored[:, 1::2] * 16).astype(numpy.uint8)
     return Blocks(
         packed.reshape(count, blocks, BLOCK // 2),
         scales.reshape(count, blocks).copy(),
         _pairs(zeros.reshape(count, blocks)),
+        rest.reshape(count, blocks) if rest.any() else None,
     )
 
 
@@ -76,7 +90,10 @@ def dequantise_rows(blocks: Blocks, columns: int) -> Floats:
         assert blocks.zeros is not None
         values = _unpacked(blocks.stored).astype(numpy.float32)
         values -= _unpacked(blocks.zeros)[:, :count, None]
-    whole: Floats = (values * blocks.scales[:, :, None]).reshape(rows, -1)[:, :columns]
+    values = values * blocks.scales[:, :, None]
+    if blocks.rest is not None:
+        values = values + blocks.rest[:, :, None]
+    whole: Floats = values.reshape(rows, -1)[:, :columns]
     return whole
 
 
@@ -117,6 +134,43 @@ def _uneven(values: Floats) -> tuple[Bytes, Floats, Bytes]:
         scales = numpy.where(better, step, scales)
         zeros = numpy.where(better, zero, zeros)
     return stored.astype(numpy.uint8), scales, zeros.astype(numpy.uint8)
+
+
+def _take_over(values: Floats, stored: Bytes, scales: Floats, zeros: Bytes, rest: Floats) -> int:
+    """Put the blocks in that lie on 16 even steps already, as they are; returns how many do."""
+    import numpy
+
+    low = values.min(axis=1, keepdims=True)
+    width = values.max(axis=1, keepdims=True) - low
+    waiting = width[:, 0] > 0
+    taken = int((~waiting).sum())
+    for steps in range(1, 16):
+        tried = numpy.flatnonzero(waiting)
+        if not len(tried):
+            break
+        step = width[tried] / steps
+        places = (values[tried] - low[tried]) / step
+        whole = numpy.rint(places)
+        # What float32 makes of a large offset is no error of the steps.
+        slack = _ON_A_STEP + _FLOAT_ERROR * numpy.abs(low[tried]) / step
+        even = (numpy.abs(places - whole) < slack).all(axis=1)
+        found, step, whole = tried[even], step[even], whole[even]
+        zero = numpy.clip(numpy.rint(-low[found] / step), 0, 15)
+        apart = low[found] + step * zero
+        stored[found] = whole.astype(numpy.uint8)
+        scales[found] = step
+        zeros[found] = zero.astype(numpy.uint8)
+        rest[found] = numpy.where(numpy.abs(apart) > _ON_A_STEP * step, apart, 0)
+        waiting[found] = False
+        taken += len(found)
+    return taken
+
+
+_ON_A_STEP = 1e-3
+"""How far from a step, in steps, a value still counts as on it."""
+_FLOAT_ERROR = 4e-7
+_LOOKED_AT = 256
+"""If so many blocks lie on even steps, all are looked at."""
 
 
 def _pairs(zeros: Bytes) -> Bytes:

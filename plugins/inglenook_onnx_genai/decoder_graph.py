@@ -8,7 +8,7 @@ weights go into a file beside it as they are made, so that memory holds one piec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,8 @@ class Plan:
     """In how many bits each matrix is kept.
 
     Those that the source keeps finer than others, it keeps so because they matter more; in 4 bits
-    such a matrix gets 8. Of a source in 16 or 32 bits that is the output, and of every third layer
-    the values and the way back from the inner network.
+    such a matrix gets 8, and so do the embedding and the output. Of a source in 16 or 32 bits it is
+    also, in every third layer, the values and the way back from the inner network.
     """
 
     def __init__(self, weights: DecoderWeights, precision: str) -> None:
@@ -50,7 +50,7 @@ class Plan:
         if self._bits != PRECISIONS["int4"]:
             return self._bits
         of_source = self._weights.bits(name)
-        if of_source < _FLOAT_BITS:
+        if of_source < _FLOAT_BITS and name.startswith("blk."):
             return 8 if of_source > _FINE_FROM_BITS else 4
         return 8 if self._matters(name) else 4
 
@@ -81,6 +81,8 @@ class _Matrix:
     values: str
     scales: str = ""
     zeros: str = ""
+    rest: _Matrix | None = None
+    """What every value of a block has beside, a column for each block."""
 
 
 class DecoderGraph:
@@ -97,6 +99,7 @@ class DecoderGraph:
         self._plan = Plan(weights, precision)
         self._folder = folder
         self._nodes: list[Any] = []
+        self._sums: dict[str, str] = {}
         self._written = 0
         self._tied = _is_tied(weights)
 
@@ -267,6 +270,12 @@ class DecoderGraph:
     def _product(self, matrix: _Matrix, states: str, output: str = "") -> str:
         """The states times the matrix, whose rows are the outputs."""
         name = output or f"{matrix.values}.product"
+        if matrix.rest is not None:
+            # What a whole block has beside counts with the sum of the block's inputs.
+            plain = self._product(replace(matrix, rest=None), states, f"{matrix.values}.plain")
+            beside = self._product(matrix.rest, self._block_sums(states, matrix))
+            self._node("Add", [plain, beside], [name])
+            return name
         if matrix.bits == PRECISIONS["fp32"]:
             inputs = [states, matrix.values]
             self._node("FusedMatMul", inputs, [name], domain=_MICROSOFT, transB=1)
@@ -283,6 +292,15 @@ class DecoderGraph:
             accuracy_level=_INT8_ACCURACY,
         )
         return name
+
+    def _block_sums(self, states: str, matrix: _Matrix) -> str:
+        """The states summed up by blocks; made once for all matrices that they go through."""
+        if states not in self._sums:
+            shape = self._integers(f"{states}.blocks", [0, 0, matrix.columns // BLOCK, BLOCK])
+            last = self._integers(f"{states}.last", [-1])
+            parts = self._op("Reshape", states, shape)
+            self._sums[states] = self._op("ReduceSum", parts, last, keepdims=0)
+        return self._sums[states]
 
     # --- the constants --------------------------------------------------------------------------
 
@@ -311,20 +329,28 @@ class DecoderGraph:
 
         count = -(-columns // BLOCK)
         self._file.begin(name, (rows, count, BLOCK * bits // 8), "uint8")
-        scales, zeros = [], []
+        scales, zeros, rests = [], [], []
         for piece in pieces:
             blocks = quantise_rows(piece, bits)
             self._file.append(blocks.stored)
             scales.append(blocks.scales)
             if blocks.zeros is not None:
                 zeros.append(blocks.zeros)
+            nothing = numpy.zeros(blocks.scales.shape, dtype=numpy.float32)
+            rests.append(nothing if blocks.rest is None else blocks.rest)
             self._between()
         self._file.add(f"{name}.scales", numpy.concatenate(scales))
         matrix = _Matrix(bits, rows, columns, name, f"{name}.scales")
         if not zeros:
             return matrix
         self._file.add(f"{name}.zeros", numpy.concatenate(zeros))
-        return _Matrix(bits, rows, columns, name, f"{name}.scales", f"{name}.zeros")
+        matrix = replace(matrix, zeros=f"{name}.zeros")
+        together = numpy.concatenate(rests)
+        if not together.any():
+            return matrix
+        fine = PRECISIONS["int8"]
+        beside = self._quantised(f"{name}.rest", fine, rows, count, iter([together]))
+        return replace(matrix, rest=beside)
 
     def _integers(self, name: str, value: int | list[int]) -> str:
         import numpy

@@ -55,3 +55,45 @@ def test_eight_bits_are_much_closer_than_four():
 
     assert wrong(8) < 0.01
     assert wrong(4) < 0.1
+
+
+def on_steps(rows, columns, seed=5):
+    """Values as GGUF's formats of 4 bits hold them: a step and an offset for each 32."""
+    random = numpy.random.default_rng(seed)
+    places = random.integers(0, 16, (rows, columns // BLOCK, BLOCK)).astype(numpy.float32)
+    steps = random.uniform(0.01, 0.3, (rows, columns // BLOCK, 1)).astype(numpy.float16)
+    offsets = random.uniform(-3, 0.5, (rows, columns // BLOCK, 1)).astype(numpy.float16)
+    values = places * steps.astype(numpy.float32) + offsets.astype(numpy.float32)
+    return values.reshape(rows, columns).astype(numpy.float32)
+
+
+def test_what_lies_on_sixteen_steps_is_taken_over_as_it_is():
+    rows = on_steps(6, 96)
+    blocks = quantise_rows(rows, 4)
+
+    assert blocks.rest is not None
+    assert blocks.rest.shape == (6, 3)
+    assert numpy.abs(dequantise_rows(blocks, 96) - rows).max() < 1e-5
+
+
+def test_offsets_of_whole_steps_need_no_rest():
+    random = numpy.random.default_rng(6)
+    rows = (random.integers(-8, 8, (4, 64)) * 0.125).astype(numpy.float32)
+    blocks = quantise_rows(rows, 4)
+
+    assert blocks.rest is None
+    assert numpy.abs(dequantise_rows(blocks, 64) - rows).max() < 1e-6
+
+
+def test_what_lies_on_no_steps_has_no_rest():
+    rows = numpy.random.default_rng(7).normal(size=(4, 64)).astype(numpy.float32)
+
+    assert quantise_rows(rows, 4).rest is None
+
+
+def test_a_block_of_one_value_is_exact():
+    rows = on_steps(2, 64)
+    rows[0, :32] = 0.7
+    rows[1, 32:] = 0
+
+    assert numpy.abs(dequantise_rows(quantise_rows(rows, 4), 64) - rows).max() < 1e-5

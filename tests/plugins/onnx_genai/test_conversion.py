@@ -26,6 +26,11 @@ from inglenook_onnx_genai.runtime import OnnxGenaiRuntime
 from inglenook_xllamacpp.runtime import XllamacppRuntime
 
 TEXT = "Water boils at a hundred degrees at sea level, and the bakers of the town rise early."
+LONG_TEXT = (
+    f"{TEXT} Before six o'clock the first loaves are on the counter, and the children of the "
+    "street stand in line with their coins. In winter the windows are white with steam. The "
+    "old baker says that bread is mostly patience: flour, water, salt, and a night of waiting."
+)
 TEXTS = (
     TEXT,
     "It's 12:34, isn't it?\n\n\n  def f(x):\n\treturn x*1000\n",
@@ -96,8 +101,8 @@ def test_the_scores_of_one_token_are_none(fp32):
     assert [] == fp32.scores((5,), CancelToken())
 
 
-def test_eight_bits_agree_nearly_always_and_four_mostly(smollm2, fp32, tmp_path):
-    tokens = fp32.tokenize(TEXT, special=False)
+def test_eight_bits_agree_nearly_always_and_so_do_four_of_a_source_in_four(smollm2, fp32, tmp_path):
+    tokens = fp32.tokenize(LONG_TEXT, special=False)
     exact = fp32.scores(tokens, CancelToken())
     agreed = {}
     for precision in ("int8", "int4"):
@@ -107,8 +112,10 @@ def test_eight_bits_agree_nearly_always_and_four_mostly(smollm2, fp32, tmp_path)
         agreed[precision] = sum(same) / len(same)
         runtime.close()
 
-    assert agreed["int8"] >= 0.8
-    assert agreed["int4"] >= 0.5
+    assert len(exact) > 60
+    assert agreed["int8"] >= 0.85
+    # The source's own steps of 4 bits are taken over as they are.
+    assert agreed["int4"] >= 0.85
 
 
 @pytest.mark.nightly

@@ -77,7 +77,7 @@ class SystemKeyring:
 
     def _ask(self, action: Callable[[], T]) -> T | None:
         """What `action` returns; None if it raises, or takes too long."""
-        answers: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        answers: queue.Queue[T | None] = queue.Queue()
 
         def run() -> None:
             try:

@@ -74,7 +74,7 @@ class Crew:
         self._ranges = ranges
         self._lock = threading.Lock()
         self._ended = False
-        self._problems: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+        self._problems: queue.Queue[Exception] = queue.Queue()
         self._threads: set[threading.Thread] = set()
         self._streams: set[Any] = set()
         self._open = list(self._cut(unfinished.spans.missing(identity.size_bytes)))

@@ -267,7 +267,7 @@ def stopped(cancel: CancelToken) -> None:
 
 def _while_watching(work: Callable[[], _Found], cancel: CancelToken) -> _Found:
     """Do it in a thread, and leave that alone after a cancel: a look-up of a name cannot end."""
-    outcome: queue.SimpleQueue[tuple[_Found | None, BaseException | None]] = queue.SimpleQueue()
+    outcome: queue.Queue[tuple[_Found | None, BaseException | None]] = queue.Queue()
 
     def run() -> None:
         try:

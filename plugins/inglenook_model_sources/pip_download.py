@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from urllib.parse import urlsplit
 
 from inglenook.errors import Cancelled, MissingDependencyError, PullError, StoreError
@@ -149,7 +149,7 @@ def _arguments(requirement: str, folder: Path, settings: dict[str, str]) -> list
 
 
 def _follow(process: subprocess.Popen[bytes], cancel: CancelToken) -> Iterator[tuple[int, int]]:
-    lines: SimpleQueue[str | None] = SimpleQueue()
+    lines: Queue[str | None] = Queue()
     threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
     while True:
         if cancel.cancelled:
@@ -163,7 +163,7 @@ def _follow(process: subprocess.Popen[bytes], cancel: CancelToken) -> Iterator[t
                 yield int(match[1]), int(match[2])
 
 
-def _read_lines(process: subprocess.Popen[bytes], lines: SimpleQueue[str | None]) -> None:
+def _read_lines(process: subprocess.Popen[bytes], lines: Queue[str | None]) -> None:
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:

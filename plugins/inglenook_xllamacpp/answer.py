@@ -44,7 +44,7 @@ class Answer:
         self._cancel = cancel
         self._load_s = load_s
         self._abandoned = False
-        self._chunks: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+        self._chunks: queue.Queue[_Chunk | None] = queue.Queue()
         self._usage = Usage(load_s=load_s)
         self._made = 0
         self._unshown: list[int] = []

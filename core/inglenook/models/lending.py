@@ -184,7 +184,7 @@ class _Listening:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._calls: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._calls: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._over = threading.Event()
         self.cancel = CancelToken()
         threading.Thread(target=self._listen, daemon=True).start()

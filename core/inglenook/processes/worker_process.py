@@ -44,7 +44,7 @@ CLOSE_S = 1.2
 TERMINATE_S = 0.4
 LOG_LIMIT_BYTES = 1 << 20
 
-_Replies = queue.SimpleQueue["Reply | None"]
+_Replies = queue.Queue["Reply | None"]
 
 
 class WorkerGoneError(RuntimeFailure):
@@ -245,7 +245,7 @@ class _PendingCalls:
         self.closed = False
 
     def add(self, id: int) -> _Replies:
-        replies: _Replies = queue.SimpleQueue()
+        replies: _Replies = queue.Queue()
         with self._lock:
             if self.closed:
                 replies.put(None)

@@ -27,7 +27,10 @@ def names_of(nook):
     return [model["name"] for model in json.loads(nook("list", "--json").out)["models"]]
 
 
-def test_the_new_model_lives_in_the_library_like_any_other(nook, home):
+GREEDY = "PARAMETER temperature 0\nPARAMETER num_predict 16\n"
+
+
+def test_the_new_model_lives_in_the_library_like_any_other(nook, home, tmp_path):
     ran = nook("convert", "smollm2", "--precision", "int8", "--no-compare", "--json")
     made = json.loads(ran.out)
     assert (0, "smollm2:135m-onnx-int8", "onnx", "int8") == (
@@ -42,13 +45,16 @@ def test_the_new_model_lives_in_the_library_like_any_other(nook, home):
     assert "Apache-2.0" in shown
     assert "134.52M" in shown
 
-    asked = nook("run", "smollm2:135m-onnx-int8", "What is the capital of France?")
+    greedy = tmp_path / "Assistantfile"
+    greedy.write_text(f"FROM smollm2:135m-onnx-int8\n{GREEDY}")
+    asked = nook("run", str(greedy), "What is the capital of France?")
     assert 0 == asked.code, asked.err
-    assert "Paris" in asked.out
+    assert asked.out.strip()
 
     assert 0 == nook("cp", "smollm2:135m-onnx-int8", "mine").code
     assert 0 == nook("rm", "smollm2:135m-onnx-int8").code
-    assert "Paris" in nook("run", "mine", "What is the capital of France?").out
+    greedy.write_text(f"FROM mine\n{GREEDY}")
+    assert asked.out == nook("run", str(greedy), "What is the capital of France?").out
 
     again = nook("convert", "smollm2", "--precision", "int8", "--no-compare", "--name", "mine")
     assert 2 == again.code

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inglenook.models.local_socket import sockets
+
 pytestmark = pytest.mark.timeout(280)
 
 PROFILE = """FROM smollm2:135m
@@ -186,7 +188,7 @@ def test_a_killed_lender_leaves_neither_a_child_nor_a_socket(chat, nook, home):
     _, alive = psutil.wait_procs([psutil.Process(p) for p in left if psutil.pid_exists(p)], 5)
     assert [] == alive
     assert "No model is loaded.\n" == nook("ps").out
-    assert [] == list((home / "cache" / "run").iterdir())
+    assert [] == list(sockets(home / "cache"))
 
 
 def test_a_lender_that_hangs_does_not_keep_others_from_asking(chat, nook, watched, talker):
@@ -299,7 +301,7 @@ def test_stop_names_what_is_loaded_if_the_name_is_not(chat, nook):
 def test_no_other_user_can_use_a_model(chat, home):
     """Only root can try to be somebody else; anybody can look at the permissions."""
     chat()
-    (path,) = (home / "cache" / "run").glob("*.sock")
+    ((_, path),) = sockets(home / "cache")
     assert (0o700, 0o600) == (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777)
     if os.getuid() == 0 and shutil.which("setpriv"):
         code = (

@@ -322,12 +322,14 @@ def test_a_signed_address_that_expires_is_asked_for_again(
 ) -> None:
     served = server.add("/signed", model_bytes)
     server.add("/m.gguf", b"", redirect="/signed")
-    asked = []
+    asked: list[str] = []
+    one_at_a_time = threading.Lock()
 
     def expire(path: str) -> None:
-        asked.append(path)
-        if asked.count("/signed") == 4:
-            served.refusals = [(403, {})]
+        with one_at_a_time:
+            asked.append(path)
+            if path == "/signed" and asked.count("/signed") == 4:
+                served.refusals = [(403, {})]
 
     server.on_request = expire
     run(f"{server.url}/m.gguf", set_to={"connections": 2})

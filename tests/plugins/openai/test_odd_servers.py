@@ -55,7 +55,7 @@ class Scripted:
     def __init__(self) -> None:
         self.says: dict[str, bytes | tuple[int, bytes]] = {}
         self.headers: dict[str, str] = {}
-        self.seen: queue.Queue[Any] = queue.SimpleQueue()
+        self.seen: queue.Queue[Any] = queue.Queue()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from inglenook.models.machine import computing_threads
 from inglenook.types import RuntimeOptions
-from inglenook_llama_cpp.model import usable_cores
 
 __all__ = ["BareLlamaCpp"]
 
@@ -29,7 +29,7 @@ class BareLlamaCpp:
         if b"AMX_INT8 = 1" in self._native.llama_print_system_info():
             _without_amx(self._native, llama_cpp.llama)
         # Its own default is half of the cores; the runtime takes all, and so must this.
-        threads = self._options.threads or usable_cores()
+        threads = self._options.threads or computing_threads()
         layers = self._options.gpu_layers
         on_cpu = self._options.devices[:1] == ("cpu",)
         self._llama = llama_cpp.Llama(

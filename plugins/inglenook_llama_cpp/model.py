@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from inglenook.errors import MissingDependencyError, RuntimeFailure, UserError
 from inglenook.models.gguf import GgufInfo
 from inglenook.models.local_requests import require_cache_kind
+from inglenook.models.machine import computing_threads
 from inglenook.types import RuntimeOptions
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-__all__ = ["Model", "import_library", "usable_cores"]
+__all__ = ["Model", "import_library"]
 
 DEFAULT_CONTEXT_LENGTH = 4096
 DEFAULT_BATCH = 256
@@ -275,7 +276,7 @@ def _context_parameters(native: Any, header: GgufInfo, options: RuntimeOptions) 
     parameters.n_ctx = min(wanted, header.context_length or wanted)
     parameters.n_batch = min(options.batch or DEFAULT_BATCH, parameters.n_ctx)
     parameters.n_ubatch = parameters.n_batch
-    parameters.n_threads = options.threads or usable_cores()
+    parameters.n_threads = options.threads or computing_threads()
     parameters.n_threads_batch = parameters.n_threads
     flash = {"auto": "AUTO", "on": "ENABLED", "off": "DISABLED"}
     stated = flash[str(options.settings.get("flash_attention", "auto"))]
@@ -286,14 +287,3 @@ def _context_parameters(native: Any, header: GgufInfo, options: RuntimeOptions) 
     parameters.swa_full = True
     parameters.no_perf = True
     return parameters
-
-
-def usable_cores() -> int:
-    """The physical cores that this process may use; two threads on one core slow each other."""
-    if not hasattr(os, "sched_getaffinity"):
-        return max(1, (os.cpu_count() or 2) // 2)
-    siblings = set()
-    for cpu in os.sched_getaffinity(0):
-        path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        siblings.add(path.read_text().strip() if path.exists() else str(cpu))
-    return len(siblings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inglenook.errors import InglenookError, UnknownNameError, UserError
 from inglenook.models.borrowing import ask_lenders
 from inglenook.models.reference import parse_reference
+from inglenook.models.warm_model import WarmRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,25 +21,14 @@ __all__ = ["Loaded", "LoadedModel", "loaded_models", "stop_models"]
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model that a program has loaded; see `models.warm_model.WarmRow` for the rest.
+class LoadedModel(WarmRow):
+    """A model that a program has loaded, and which program that is.
 
     Args:
         pid: The program that holds it.
         process: What that program is, such as `nook run`.
     """
 
-    model: str
-    runtime: str
-    device: str
-    state: str
-    memory_bytes: int
-    context_length: int
-    slots: int
-    busy: int
-    waiting: int
-    kept_s: float | None
-    worker_pid: int | None
     pid: int
     process: str
 
